@@ -1,0 +1,2 @@
+//! The command line client of the daemon.
+fn main() {}

@@ -1,0 +1,247 @@
+//! The parsed configuration. No parsing and no state of a run stands here.
+
+use std::sync::Arc;
+
+/// A whole configuration, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// `[supervisord]`, the command line already laid over it.
+    pub supervisord: Supervisord,
+    /// The listeners, all TCP ones first, each kind in file order.
+    pub servers: Vec<HttpServer>,
+    /// The groups in start order: by priority, then by name.
+    pub groups: Vec<Arc<Group>>,
+    /// Names `x` of the sections `[rpcinterface:x]` with the stock factory.
+    pub rpc_interfaces: Vec<String>,
+    /// What the parser has to say without refusing; goes to the activity log once it is open.
+    pub notices: Vec<Notice>,
+}
+
+/// How loud a [`Notice`] is; the activity log's levels that parsing uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeLevel {
+    /// CRIT.
+    Critical,
+    /// WARN.
+    Warn,
+    /// INFO.
+    Info,
+}
+
+/// One remark of the parser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The level of its line in the activity log.
+    pub level: NoticeLevel,
+    /// The text of that line.
+    pub text: String,
+}
+
+/// `[supervisord]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Supervisord {
+    /// "logfile": the activity log.
+    pub logfile: MainLog,
+    /// "logfile_maxbytes", bytes; 0 and below: never rotate.
+    pub logfile_maxbytes: i64,
+    /// "logfile_backups".
+    pub logfile_backups: i64,
+    /// "loglevel".
+    pub loglevel: LogLevel,
+    /// "pidfile", absolute.
+    pub pidfile: String,
+    /// "umask", applied when daemonizing.
+    pub umask: u32,
+    /// "nodaemon".
+    pub nodaemon: bool,
+    /// "silent".
+    pub silent: bool,
+    /// "minfds".
+    pub minfds: i64,
+    /// "minprocs".
+    pub minprocs: i64,
+    /// "nocleanup".
+    pub nocleanup: bool,
+    /// "childlogdir", absolute.
+    pub childlogdir: String,
+    /// "user".
+    pub user: Option<User>,
+    /// "directory", entered when daemonizing.
+    pub directory: Option<String>,
+    /// "strip_ansi".
+    pub strip_ansi: bool,
+    /// "environment", for children; in written order.
+    pub environment: Vec<(String, String)>,
+    /// "identifier".
+    pub identifier: String,
+    /// The configuration file, absolute.
+    pub config_file: String,
+}
+
+/// Where the activity log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MainLog {
+    /// A file, absolute.
+    File(String),
+    /// "syslog".
+    Syslog,
+}
+
+/// Levels of the activity log, the loudest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// CRIT, 50.
+    Critical,
+    /// ERRO, 40.
+    Error,
+    /// WARN, 30.
+    Warn,
+    /// INFO, 20.
+    Info,
+    /// DEBG, 10.
+    Debug,
+    /// TRAC, 5.
+    Trace,
+    /// BLAT, 3.
+    Blather,
+}
+
+/// A user of this machine. The name may be missing for a bare number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The user's number.
+    pub uid: u32,
+    /// The primary group.
+    pub gid: u32,
+    /// The login name.
+    pub name: String,
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpServer {
+    /// The section's whole name, as in `unix_http_server`.
+    pub section: String,
+    /// Where it listens.
+    pub address: ServerAddress,
+    /// "username" and "password", both or none. The password may be `{SHA}` and 40 hex digits.
+    pub credentials: Option<(String, String)>,
+}
+
+/// Where a listener listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerAddress {
+    /// `[inet_http_server]`; an empty host means every IPv4 interface.
+    Inet {
+        /// Name or address, lower case.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// `[unix_http_server]`.
+    Unix {
+        /// Absolute path.
+        file: String,
+        /// "chmod".
+        mode: u32,
+        /// "chown"; `None`: unchanged.
+        owner: Option<(u32, Option<u32>)>,
+    },
+}
+
+/// A process group: a program's processes, or those of several programs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// The group's name.
+    pub name: String,
+    /// Its priority.
+    pub priority: i64,
+    /// Its processes in configured order.
+    pub processes: Vec<Arc<Program>>,
+}
+
+/// One process of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    /// The process's name.
+    pub name: String,
+    /// "command", expanded; checked when it is started.
+    pub command: String,
+    /// "directory".
+    pub directory: Option<String>,
+    /// "umask".
+    pub umask: Option<u32>,
+    /// "user".
+    pub user: Option<User>,
+    /// "priority".
+    pub priority: i64,
+    /// "autostart".
+    pub autostart: bool,
+    /// "autorestart".
+    pub autorestart: Autorestart,
+    /// "startsecs", seconds.
+    pub startsecs: i64,
+    /// "startretries".
+    pub startretries: i64,
+    /// "exitcodes".
+    pub exitcodes: Vec<i32>,
+    /// "stopsignal", a number of the platform.
+    pub stopsignal: i32,
+    /// "stopwaitsecs", seconds.
+    pub stopwaitsecs: i64,
+    /// "stopasgroup".
+    pub stopasgroup: bool,
+    /// "killasgroup".
+    pub killasgroup: bool,
+    /// "redirect_stderr".
+    pub redirect_stderr: bool,
+    /// The stdout_ options.
+    pub stdout: Channel,
+    /// The stderr_ options.
+    pub stderr: Channel,
+    /// "environment" laid over that of `[supervisord]`; in written order.
+    pub environment: Vec<(String, String)>,
+    /// What goes into SUPERVISOR_SERVER_URL; `None`: nothing.
+    pub server_url: Option<String>,
+    /// "serverurl" as configured; `None`: AUTO or unset.
+    pub configured_server_url: Option<String>,
+}
+
+/// What becomes of one output channel of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// "..._logfile".
+    pub logfile: ChildLog,
+    /// "..._logfile_maxbytes", bytes; 0 and below: never rotate.
+    pub maxbytes: i64,
+    /// "..._logfile_backups".
+    pub backups: i64,
+    /// "..._capture_maxbytes", bytes; 0: no capture mode.
+    pub capture_maxbytes: i64,
+    /// "..._events_enabled".
+    pub events_enabled: bool,
+    /// "..._syslog".
+    pub syslog: bool,
+}
+
+/// Where a child log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChildLog {
+    /// Read and dropped.
+    None,
+    /// A file in childlogdir, named when the group is added.
+    Auto,
+    /// This file.
+    File(String),
+}
+
+/// "autorestart".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Autorestart {
+    /// `false`.
+    Never,
+    /// `unexpected`: after an exit code that "exitcodes" does not list.
+    Unexpected,
+    /// `true`.
+    Always,
+}

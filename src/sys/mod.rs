@@ -1,0 +1,3 @@
+//! System calls: the only place of nix, libc and `unsafe`.
+
+pub mod poll;

@@ -1,0 +1,87 @@
+//! Waiting for descriptors, and the eventfd that wakes a thread out of its wait.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// One descriptor to wait for; the layout is `struct pollfd`.
+pub type PollFd = libc::pollfd;
+
+/// Something can be read, or the peer closed.
+pub const IN: i16 = libc::POLLIN;
+/// Something can be written.
+pub const OUT: i16 = libc::POLLOUT;
+/// The other end is gone, or the descriptor is in error.
+pub const GONE: i16 = libc::POLLHUP | libc::POLLERR | libc::POLLNVAL;
+
+/// An entry of a poll list.
+pub fn entry(fd: RawFd, events: i16) -> PollFd {
+    PollFd { fd, events, revents: 0 }
+}
+
+/// Waits until one of the descriptors is ready, or the time is over (`None`: without end).
+/// Returns how many are ready; an interrupted wait counts as none.
+///
+/// # Errors
+/// `ENOMEM`, `EINVAL` (more descriptors than the process may have).
+pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
+    let spec = timeout.map(|t| libc::timespec {
+        tv_sec: libc::time_t::try_from(t.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: t.subsec_nanos() as _,
+    });
+    let spec = spec.as_ref().map_or(std::ptr::null(), |s| s as *const libc::timespec);
+    // SAFETY: the slice gives pointer and length; the time, if any, lives through the call.
+    let n = unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as _, spec, std::ptr::null()) };
+    if n >= 0 {
+        return Ok(n as usize);
+    }
+    let error = io::Error::last_os_error();
+    if error.kind() == io::ErrorKind::Interrupted { Ok(0) } else { Err(error) }
+}
+
+/// Wakes a thread that polls [`Waker::as_fd`]. Any thread may wake; waking twice is as once.
+#[derive(Debug)]
+pub struct Waker {
+    fd: OwnedFd,
+}
+
+impl Waker {
+    /// # Errors
+    /// `EMFILE`, `ENFILE`, `ENOMEM`.
+    pub fn new() -> io::Result<Waker> {
+        // SAFETY: integers only; the new descriptor has no other owner.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: just made, ours alone.
+        Ok(Waker { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+    }
+
+    /// Makes the descriptor readable. Never blocks; a full counter is already readable.
+    pub fn wake(&self) {
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: eight readable bytes.
+        let _ = unsafe { libc::write(self.fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+
+    /// Makes the descriptor unreadable again, before the thread looks what there is to do.
+    pub fn clear(&self) {
+        let mut count = [0u8; 8];
+        // SAFETY: eight writable bytes.
+        let _ = unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for Waker {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
