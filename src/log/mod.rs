@@ -1,1 +1,7 @@
-//! (under construction)
+//! Log files: the activity log with its thread, child logs, and reading them back.
+
+pub mod activity;
+pub mod ansi;
+pub mod child_log;
+pub mod read;
+pub mod rotating;

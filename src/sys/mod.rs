@@ -1,3 +1,17 @@
-//! System calls: the only place of nix, libc and `unsafe`.
+//! System calls: the only place of nix, libc and `unsafe`. Wrappers are thin: one call, types
+//! instead of integers, `io::Result`.
 
+pub mod clock;
+pub mod daemonize;
+pub mod errno;
+pub mod file;
+pub mod limits;
+pub mod pidfile;
+pub mod pipe;
 pub mod poll;
+pub mod privileges;
+pub mod reap;
+pub mod signals;
+pub mod spawn;
+pub mod stack;
+pub mod syslog;

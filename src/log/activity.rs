@@ -1,0 +1,354 @@
+//! The activity log: what the daemon did, a line at a time, written by a thread of its own.
+//! Nobody waits for it: when it can't follow, lines are dropped, counted, and the count told.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use chrono::{DateTime, Local};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use super::rotating::{Limits, Rotating, Trouble};
+use crate::config::options::{LogLevel, MainLog};
+use crate::sys::file::Mode;
+use crate::sys::{clock, errno, syslog};
+
+/// Lines that may wait to be written.
+const QUEUE: usize = 4096;
+
+const STACK: usize = 128 * 1024;
+
+impl LogLevel {
+    /// Its four letters in a line.
+    pub fn tag(self) -> &'static str {
+        match self {
+            LogLevel::Critical => "CRIT",
+            LogLevel::Error => "ERRO",
+            LogLevel::Warn => "WARN",
+            LogLevel::Info => "INFO",
+            LogLevel::Debug => "DEBG",
+            LogLevel::Trace => "TRAC",
+            LogLevel::Blather => "BLAT",
+        }
+    }
+}
+
+/// Writes lines to the activity log, from any thread.
+#[derive(Clone, Debug)]
+pub struct Logger {
+    queue: Sender<ToLog>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    level: AtomicU8,
+    dropped: AtomicU64,
+}
+
+/// Where lines go.
+#[derive(Debug)]
+pub struct Sinks {
+    file: Option<Rotating>,
+    syslog: bool,
+    stdout: bool,
+}
+
+/// How the activity log is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// The file, or the system's log.
+    pub target: MainLog,
+    /// When the file rotates.
+    pub limits: Limits,
+    /// Lines go to stdout as well.
+    pub echo: bool,
+}
+
+enum ToLog {
+    Line { at: Duration, level: LogLevel, text: String },
+    Reopen,
+    Clear(Sender<io::Result<()>>),
+    Switch(Box<Sinks>),
+    Flush(Sender<()>),
+}
+
+impl std::fmt::Debug for ToLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ToLog")
+    }
+}
+
+impl Sinks {
+    /// Opens the log; nothing is written yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(setup: &Setup) -> io::Result<Sinks> {
+        match &setup.target {
+            MainLog::Syslog => Ok(Sinks { file: None, syslog: true, stdout: setup.echo }),
+            MainLog::File(path) => {
+                let file = Rotating::open(&PathBuf::from(path), Mode::Usual, setup.limits)?;
+                let stdout = setup.echo && !is_stdout(&file);
+                Ok(Sinks { file: Some(file), syslog: false, stdout })
+            }
+        }
+    }
+}
+
+/// The log is what stdout is, so each line need not be printed twice.
+fn is_stdout(log: &Rotating) -> bool {
+    let (Some(Ok(log)), Ok(out)) =
+        (log.file().map(std::fs::File::metadata), std::fs::metadata("/proc/self/fd/1"))
+    else {
+        return false;
+    };
+    (log.dev(), log.ino()) == (out.dev(), out.ino()) && !log.file_type().is_dir()
+}
+
+impl Logger {
+    /// A logger and the end that [`start`] reads. Lines wait until then.
+    pub fn new(level: LogLevel) -> (Logger, LogQueue) {
+        let (queue, lines) = bounded(QUEUE);
+        let shared =
+            Arc::new(Shared { level: AtomicU8::new(level as u8), dropped: AtomicU64::new(0) });
+        (Logger { queue, shared: Arc::clone(&shared) }, LogQueue { lines, shared })
+    }
+
+    /// Whether lines of this level are written.
+    pub fn writes(&self, level: LogLevel) -> bool {
+        level as u8 <= self.shared.level.load(Ordering::Relaxed)
+    }
+
+    /// Lines of this level and louder are written from now on.
+    pub fn set_level(&self, level: LogLevel) {
+        self.shared.level.store(level as u8, Ordering::Relaxed);
+    }
+
+    /// Writes a line, if its level is wanted. Never waits.
+    pub fn log(&self, level: LogLevel, text: impl std::fmt::Display) {
+        if self.writes(level) {
+            self.send(ToLog::Line { at: clock::wall(), level, text: text.to_string() });
+        }
+    }
+
+    /// Opens the file by its name again.
+    pub fn reopen(&self) {
+        self.send(ToLog::Reopen);
+    }
+
+    /// Removes the file and begins a new one. Waits for it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn clear(&self) -> io::Result<()> {
+        let (done, wait) = bounded(1);
+        self.send(ToLog::Clear(done));
+        wait.recv_timeout(Duration::from_secs(10))
+            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
+    }
+
+    /// Lines go elsewhere from now on.
+    pub fn switch(&self, sinks: Sinks) {
+        self.send(ToLog::Switch(Box::new(sinks)));
+    }
+
+    /// Waits until all that was sent before is written, but not for ever.
+    pub fn flush(&self, limit: Duration) {
+        let (done, wait) = bounded(1);
+        if self.queue.send_timeout(ToLog::Flush(done), limit).is_ok() {
+            let _ = wait.recv_timeout(limit);
+        }
+    }
+
+    fn send(&self, message: ToLog) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(message) {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The lines that wait for the thread.
+#[derive(Debug)]
+pub struct LogQueue {
+    lines: Receiver<ToLog>,
+    shared: Arc<Shared>,
+}
+
+/// Starts the thread that writes the log.
+///
+/// # Errors
+/// No thread could be had.
+pub fn start(queue: LogQueue, sinks: Sinks) -> io::Result<()> {
+    thread::Builder::new().name("log".to_owned()).stack_size(STACK).spawn(move || {
+        let mut writer =
+            Writer { sinks, stamp: Stamp::default(), line: Vec::new(), told_rotation: false };
+        loop {
+            let run = catch_unwind(AssertUnwindSafe(|| writer.run(&queue)));
+            if run.is_ok() {
+                return;
+            }
+            writer.line(clock::wall(), LogLevel::Critical, "the activity log's thread panicked");
+        }
+    })?;
+    Ok(())
+}
+
+struct Writer {
+    sinks: Sinks,
+    stamp: Stamp,
+    line: Vec<u8>,
+    told_rotation: bool,
+}
+
+impl Writer {
+    /// Until every logger is gone.
+    fn run(&mut self, queue: &LogQueue) {
+        while let Ok(message) = queue.lines.recv() {
+            self.tell_of_rotation();
+            match message {
+                ToLog::Line { at, level, text } => self.line(at, level, &text),
+                ToLog::Reopen => self.reopen(),
+                ToLog::Clear(done) => {
+                    let cleared = self.clear();
+                    let _ = done.send(cleared);
+                }
+                ToLog::Switch(sinks) => {
+                    self.sinks = *sinks;
+                    self.told_rotation = false;
+                }
+                ToLog::Flush(done) => {
+                    let _ = done.send(());
+                }
+            }
+            let dropped = queue.shared.dropped.swap(0, Ordering::Relaxed);
+            if dropped > 0 {
+                let text = format!("{dropped} lines of this log were dropped: it could not follow");
+                self.line(clock::wall(), LogLevel::Error, &text);
+            }
+        }
+    }
+
+    fn line(&mut self, at: Duration, level: LogLevel, text: &str) {
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        self.stamp.write(at, &mut line);
+        let _ = write!(line, " {} ", level.tag());
+        if self.sinks.syslog {
+            self.syslog(&line, text);
+        }
+        line.extend_from_slice(text.as_bytes());
+        line.push(b'\n');
+        self.write(&line);
+        self.line = line;
+    }
+
+    fn syslog(&self, prefix: &[u8], text: &str) {
+        let prefix = String::from_utf8_lossy(prefix);
+        for line in text.lines() {
+            syslog::line(&format!("{prefix}{line}"));
+        }
+    }
+
+    fn write(&mut self, line: &[u8]) {
+        let mut troubles = Vec::new();
+        if let Some(file) = &mut self.sinks.file {
+            file.write(line, &mut |trouble| troubles.push(trouble));
+        }
+        if self.sinks.stdout {
+            let mut out = io::stdout().lock();
+            let _ = out.write_all(line).and_then(|()| out.flush());
+        }
+        for trouble in troubles {
+            self.tell(&trouble);
+        }
+    }
+
+    /// Trouble with this log is told on stderr, and here once it works again.
+    fn tell(&mut self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Began(error) => {
+                let _ = writeln!(
+                    io::stderr(),
+                    "the activity log can't be written: {}; lines are lost until it can",
+                    errno::described(error)
+                );
+            }
+            Trouble::Ended(bytes) => {
+                let text = format!("this log could not be written: {bytes} bytes of it are lost");
+                self.line(clock::wall(), LogLevel::Error, &text);
+            }
+            Trouble::CannotRotate(error) => {
+                let text = format!("this log can't be rotated: {}", errno::described(error));
+                self.line(clock::wall(), LogLevel::Error, &text);
+            }
+            Trouble::NotRotated => {}
+        }
+    }
+
+    fn tell_of_rotation(&mut self) {
+        if self.told_rotation {
+            return;
+        }
+        self.told_rotation = true;
+        let Some(file) = &self.sinks.file else { return };
+        if file.check_rotation().is_some() {
+            let text = format!(
+                "{} has no size, so it is never rotated; set logfile_maxbytes=0",
+                file.path().display()
+            );
+            self.line(clock::wall(), LogLevel::Warn, &text);
+        }
+    }
+
+    fn reopen(&mut self) {
+        let mut troubles = Vec::new();
+        if let Some(file) = &mut self.sinks.file {
+            file.reopen(&mut |trouble| troubles.push(trouble));
+        }
+        for trouble in troubles {
+            self.tell(&trouble);
+        }
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        let Some(file) = &mut self.sinks.file else {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        };
+        file.clear()?;
+        self.line(clock::wall(), LogLevel::Info, "reopening log file");
+        Ok(())
+    }
+}
+
+/// Local time as `2026-11-21 01:58:09,123`; what a second has in common is kept, for the look
+/// at the time zone costs more than the rest of a line.
+#[derive(Debug, Default)]
+struct Stamp {
+    second: u64,
+    text: String,
+}
+
+impl Stamp {
+    fn write(&mut self, at: Duration, out: &mut Vec<u8>) {
+        if self.second != at.as_secs() || self.text.is_empty() {
+            self.second = at.as_secs();
+            self.text = local(at).map_or_else(
+                || at.as_secs().to_string(),
+                |time| time.format("%Y-%m-%d %H:%M:%S").to_string(),
+            );
+        }
+        let _ = write!(out, "{},{:03}", self.text, at.subsec_millis());
+    }
+}
+
+/// A moment in local time.
+pub fn local(at: Duration) -> Option<DateTime<Local>> {
+    let secs = i64::try_from(at.as_secs()).ok()?;
+    Some(DateTime::from_timestamp(secs, at.subsec_nanos())?.with_timezone(&Local))
+}

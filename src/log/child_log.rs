@@ -1,0 +1,182 @@
+//! What becomes of one output channel of a child: its file, the system's log, the debug lines.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::activity::Logger;
+use super::ansi::Ansi;
+use super::rotating::{Limits, Rotating, Trouble};
+use crate::config::options::LogLevel;
+use crate::sys::file::Mode;
+use crate::sys::{errno, syslog};
+
+/// Which output a channel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Descriptor 1.
+    Stdout,
+    /// Descriptor 2.
+    Stderr,
+}
+
+impl Output {
+    /// Its name in messages and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Output::Stdout => "stdout",
+            Output::Stderr => "stderr",
+        }
+    }
+}
+
+/// Where a channel's bytes go, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The file, if any.
+    pub file: Option<LogFile>,
+    /// Lines go to the system's log as well.
+    pub syslog: bool,
+}
+
+/// A child's log file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Where.
+    pub path: PathBuf,
+    /// The daemon named it, in childlogdir.
+    pub auto: bool,
+    /// When it rotates.
+    pub limits: Limits,
+}
+
+impl LogFile {
+    fn mode(&self) -> Mode {
+        if self.auto { Mode::Private } else { Mode::Usual }
+    }
+}
+
+/// The log of one channel of one child.
+#[derive(Debug)]
+pub struct ChildLog {
+    output: Output,
+    file: Option<Rotating>,
+    syslog: bool,
+    ansi: Option<Ansi>,
+    stripped: Vec<u8>,
+}
+
+/// What a channel's log needs to speak for itself.
+#[derive(Clone, Copy)]
+pub struct Speaker<'a> {
+    /// The process.
+    pub name: &'a str,
+    /// Where it speaks.
+    pub logger: &'a Logger,
+}
+
+impl ChildLog {
+    /// Opens the log of a channel.
+    ///
+    /// # Errors
+    /// The file can't be opened, and never could: a fault of the configuration. One that could
+    /// be opened before is tried again while the child runs.
+    pub fn open(
+        output: Output,
+        target: &Target,
+        strip_ansi: bool,
+        opened_before: bool,
+        speaker: Speaker<'_>,
+    ) -> io::Result<ChildLog> {
+        let file = match &target.file {
+            None => None,
+            Some(log) => Some(match Rotating::open(&log.path, log.mode(), log.limits) {
+                Ok(file) => file,
+                Err(_) if opened_before => Rotating::closed(&log.path, log.mode(), log.limits),
+                Err(error) => return Err(error),
+            }),
+        };
+        if let Some(trouble) = file.as_ref().and_then(Rotating::check_rotation) {
+            tell(output, file.as_ref(), &trouble, speaker);
+        }
+        let ansi = strip_ansi.then(Ansi::default);
+        Ok(ChildLog { output, file, syslog: target.syslog, ansi, stripped: Vec::new() })
+    }
+
+    /// Takes what the child wrote.
+    pub fn write(&mut self, data: &[u8], speaker: Speaker<'_>) {
+        let mut stripped = std::mem::take(&mut self.stripped);
+        let data = match &mut self.ansi {
+            None => data,
+            Some(ansi) => {
+                stripped.clear();
+                ansi.strip(data, &mut stripped);
+                stripped.as_slice()
+            }
+        };
+        if let Some(file) = &mut self.file {
+            let mut troubles = Vec::new();
+            file.write(data, &mut |trouble| troubles.push(trouble));
+            self.tell_all(&troubles, speaker);
+        }
+        if self.syslog {
+            for line in String::from_utf8_lossy(data).lines() {
+                syslog::line(&format!("{} {line}", speaker.name));
+            }
+        }
+        if speaker.logger.writes(LogLevel::Debug) {
+            let (name, output) = (speaker.name, self.output.name());
+            let text = String::from_utf8_lossy(data);
+            speaker.logger.log(LogLevel::Debug, format_args!("'{name}' {output} output:\n{text}"));
+        }
+        self.stripped = stripped;
+    }
+
+    /// Opens the file by its name again.
+    pub fn reopen(&mut self, speaker: Speaker<'_>) {
+        if let Some(file) = &mut self.file {
+            let mut troubles = Vec::new();
+            file.reopen(&mut |trouble| troubles.push(trouble));
+            self.tell_all(&troubles, speaker);
+        }
+    }
+
+    /// Removes the file and begins a new one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Rotating::clear)
+    }
+
+    fn tell_all(&self, troubles: &[Trouble], speaker: Speaker<'_>) {
+        for trouble in troubles {
+            tell(self.output, self.file.as_ref(), trouble, speaker);
+        }
+    }
+}
+
+fn tell(output: Output, file: Option<&Rotating>, trouble: &Trouble, speaker: Speaker<'_>) {
+    let path = file.map_or_else(String::new, |file| file.path().display().to_string());
+    let whose = format!("'{}' {} log {path}", speaker.name, output.name());
+    match trouble {
+        Trouble::Began(error) => speaker.logger.log(
+            LogLevel::Error,
+            format_args!(
+                "{whose} can't be written: {}; output is lost until it can",
+                errno::described(error)
+            ),
+        ),
+        Trouble::Ended(bytes) => speaker.logger.log(
+            LogLevel::Warn,
+            format_args!("{whose} is written again; {bytes} bytes of output are lost"),
+        ),
+        Trouble::CannotRotate(error) => speaker.logger.log(
+            LogLevel::Error,
+            format_args!("{whose} can't be rotated: {}; it grows on", errno::described(error)),
+        ),
+        Trouble::NotRotated => speaker.logger.log(
+            LogLevel::Warn,
+            format_args!("{whose} has no size, so it is never rotated; set maxbytes to 0"),
+        ),
+    }
+}

@@ -1,0 +1,330 @@
+//! One log file and its backups `.1`, `.2`, ...
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::sys::file::{self, Mode};
+
+/// A file that can't be opened is tried again at the first write after this time.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the owner of the file should tell.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Bytes are being lost from now on.
+    Began(io::Error),
+    /// It works again; how many bytes were lost.
+    Ended(u64),
+    /// It is too large and can't be rotated; nothing is lost.
+    CannotRotate(io::Error),
+    /// It has no size (a pipe, a terminal), so it is not rotated.
+    NotRotated,
+}
+
+/// How large a file may become and what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes; 0: never rotate.
+    pub max_bytes: u64,
+    /// Backups kept; 0: the file is emptied.
+    pub backups: u32,
+}
+
+impl Limits {
+    /// From configured values; anything below 1 means none.
+    pub fn new(max_bytes: i64, backups: i64) -> Limits {
+        Limits {
+            max_bytes: u64::try_from(max_bytes).unwrap_or(0),
+            backups: u32::try_from(backups.max(0)).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// A log file. Writing to it never fails: what can't be written is counted.
+#[derive(Debug)]
+pub struct Rotating {
+    path: PathBuf,
+    mode: Mode,
+    limits: Limits,
+    file: Option<File>,
+    size: u64,
+    regular: bool,
+    lost: u64,
+    retry_at: Option<Instant>,
+    rotation_failed: bool,
+}
+
+impl Rotating {
+    /// Opens it for appending; an oversized one rotates at the first write.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(path: &Path, mode: Mode, limits: Limits) -> io::Result<Rotating> {
+        let mut log = Rotating::closed(path, mode, limits);
+        log.open_file()?;
+        Ok(log)
+    }
+
+    /// One that can't be opened now and is tried again later.
+    pub fn closed(path: &Path, mode: Mode, limits: Limits) -> Rotating {
+        Rotating {
+            path: path.to_owned(),
+            mode,
+            limits,
+            file: None,
+            size: 0,
+            regular: true,
+            lost: 0,
+            retry_at: None,
+            rotation_failed: false,
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file.
+    pub fn file(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+
+    /// Something was asked that it can't do: rotation of what has no size.
+    pub fn check_rotation(&self) -> Option<Trouble> {
+        (self.file.is_some() && !self.regular && self.limits.max_bytes > 0)
+            .then_some(Trouble::NotRotated)
+    }
+
+    /// Appends; rotates when the file has become large enough.
+    pub fn write(&mut self, data: &[u8], tell: &mut dyn FnMut(Trouble)) {
+        if self.file.is_none() {
+            self.try_again(tell);
+        }
+        let Some(file) = &self.file else {
+            self.lost += data.len() as u64;
+            return;
+        };
+        let (written, error) = write_all(file, data);
+        self.size += written as u64;
+        match error {
+            None if self.lost > 0 => tell(Trouble::Ended(std::mem::take(&mut self.lost))),
+            None => {}
+            Some(error) => {
+                if self.lost == 0 {
+                    tell(Trouble::Began(error));
+                }
+                self.lost += (data.len() - written) as u64;
+            }
+        }
+        if self.regular && self.limits.max_bytes > 0 && self.size >= self.limits.max_bytes {
+            self.rotate(tell);
+        }
+    }
+
+    /// Closes and opens by name; what was moved away is replaced.
+    pub fn reopen(&mut self, tell: &mut dyn FnMut(Trouble)) {
+        self.file = None;
+        if let Err(error) = self.open_file() {
+            self.fail_to_open(error, tell);
+        }
+    }
+
+    /// Unlinks the file and begins a new one; backups stay.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn clear(&mut self) -> io::Result<()> {
+        if self.regular {
+            file::remove(&self.path)?;
+        }
+        self.file = None;
+        self.open_file()
+    }
+
+    fn open_file(&mut self) -> io::Result<()> {
+        let opened = file::open_append(&self.path, self.mode)?;
+        if self.mode == Mode::Private {
+            // So that no other daemon's cleaning takes it away.
+            file::lock(&opened.file);
+        }
+        self.size = opened.size;
+        self.regular = opened.regular;
+        self.file = Some(opened.file);
+        self.retry_at = None;
+        Ok(())
+    }
+
+    fn fail_to_open(&mut self, error: io::Error, tell: &mut dyn FnMut(Trouble)) {
+        if self.retry_at.is_none() && self.lost == 0 {
+            tell(Trouble::Began(error));
+        }
+        self.retry_at = Instant::now().checked_add(RETRY);
+    }
+
+    fn try_again(&mut self, tell: &mut dyn FnMut(Trouble)) {
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        if let Err(error) = self.open_file() {
+            self.fail_to_open(error, tell);
+        }
+    }
+
+    fn rotate(&mut self, tell: &mut dyn FnMut(Trouble)) {
+        let moved = if self.limits.backups == 0 { self.truncate() } else { self.shift_backups() };
+        match moved {
+            Ok(()) => {
+                self.rotation_failed = false;
+                if self.limits.backups > 0 {
+                    self.reopen(tell);
+                }
+            }
+            // The file grows on, and the next write tries again.
+            Err(error) if !self.rotation_failed => {
+                self.rotation_failed = true;
+                tell(Trouble::CannotRotate(error));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn truncate(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            file.set_len(0)?;
+        }
+        self.size = 0;
+        Ok(())
+    }
+
+    /// Moves each backup to the next number, the last one away, the file to `.1`.
+    fn shift_backups(&mut self) -> io::Result<()> {
+        let highest = (1..self.limits.backups).take_while(|n| self.backup(*n).exists()).last();
+        for n in (1..=highest.unwrap_or(0)).rev() {
+            file::rename(&self.backup(n), &self.backup(n + 1))?;
+        }
+        file::rename(&self.path, &self.backup(1))
+    }
+
+    fn backup(&self, n: u32) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(format!(".{n}"));
+        PathBuf::from(name)
+    }
+}
+
+/// Writes as much as it can.
+fn write_all(file: &File, data: &[u8]) -> (usize, Option<io::Error>) {
+    let mut written = 0;
+    while let Some(rest) = data.get(written..).filter(|rest| !rest.is_empty()) {
+        match file::write(file, rest) {
+            Ok(0) => return (written, Some(io::Error::from(io::ErrorKind::WriteZero))),
+            Ok(n) => written += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Some(error)),
+        }
+    }
+    (written, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn directory(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("minder-log-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    fn write(log: &mut Rotating, data: &[u8]) -> Vec<String> {
+        let mut told = Vec::new();
+        log.write(data, &mut |trouble| told.push(format!("{trouble:?}")));
+        told
+    }
+
+    #[test]
+    fn rotates_after_the_write_that_fills_it() {
+        let dir = directory("rotates");
+        let path = dir.join("a.log");
+        let limits = Limits::new(10, 2);
+        let mut log = Rotating::open(&path, Mode::Usual, limits).unwrap();
+        for piece in [b"01234".as_slice(), b"56789ab", b"second one", b"third one!", b"x"] {
+            assert!(write(&mut log, piece).is_empty());
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"x");
+        assert_eq!(fs::read(dir.join("a.log.1")).unwrap(), b"third one!");
+        assert_eq!(fs::read(dir.join("a.log.2")).unwrap(), b"second one");
+        assert!(!dir.join("a.log.3").exists(), "the oldest went");
+        // Its size counts from what is there at opening.
+        let mut log = Rotating::open(&path, Mode::Usual, limits).unwrap();
+        write(&mut log, b"123456789");
+        assert_eq!(fs::read(dir.join("a.log.1")).unwrap(), b"x123456789");
+    }
+
+    #[test]
+    fn without_backups_it_is_emptied() {
+        let dir = directory("emptied");
+        let path = dir.join("a.log");
+        let mut log = Rotating::open(&path, Mode::Usual, Limits::new(4, 0)).unwrap();
+        write(&mut log, b"12345");
+        assert_eq!(fs::read(&path).unwrap(), b"");
+        write(&mut log, b"67");
+        assert_eq!(fs::read(&path).unwrap(), b"67");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_moved_file_is_replaced_on_reopen() {
+        let dir = directory("reopen");
+        let path = dir.join("a.log");
+        let mut log = Rotating::open(&path, Mode::Usual, Limits::new(0, 0)).unwrap();
+        write(&mut log, b"one");
+        fs::rename(&path, dir.join("moved")).unwrap();
+        write(&mut log, b"two");
+        log.reopen(&mut |_| {});
+        write(&mut log, b"three");
+        assert_eq!(fs::read(dir.join("moved")).unwrap(), b"onetwo");
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+    }
+
+    #[test]
+    fn clear_begins_anew_and_keeps_backups() {
+        let dir = directory("clear");
+        let path = dir.join("a.log");
+        let mut log = Rotating::open(&path, Mode::Usual, Limits::new(3, 1)).unwrap();
+        write(&mut log, b"old");
+        write(&mut log, b"x");
+        log.clear().unwrap();
+        write(&mut log, b"y");
+        assert_eq!(fs::read(&path).unwrap(), b"y");
+        assert_eq!(fs::read(dir.join("a.log.1")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn what_is_lost_is_told_once_and_counted() {
+        let dir = directory("lost");
+        let path = dir.join("gone").join("a.log");
+        let mut log = Rotating::closed(&path, Mode::Usual, Limits::new(0, 0));
+        let began = write(&mut log, b"12345");
+        assert!(began[0].starts_with("Began("), "{began:?}");
+        assert!(write(&mut log, b"678").is_empty(), "told once");
+        fs::create_dir(dir.join("gone")).unwrap();
+        log.retry_at = None;
+        assert_eq!(write(&mut log, b"back"), ["Ended(8)"]);
+        assert_eq!(fs::read(&path).unwrap(), b"back");
+    }
+
+    #[test]
+    fn a_device_is_written_and_not_rotated() {
+        let mut log =
+            Rotating::open(Path::new("/dev/null"), Mode::Usual, Limits::new(1, 5)).unwrap();
+        assert!(matches!(log.check_rotation(), Some(Trouble::NotRotated)));
+        assert!(write(&mut log, b"12345").is_empty());
+        assert!(Path::new("/dev/null").exists());
+    }
+}

@@ -1,0 +1,132 @@
+//! Files: logs and what is read of them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Who may read a new file, before the umask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// 0666.
+    Usual,
+    /// 0600.
+    Private,
+}
+
+/// A file opened for appending.
+#[derive(Debug)]
+pub struct Appended {
+    /// The file.
+    pub file: File,
+    /// Its size at that moment, bytes.
+    pub size: u64,
+    /// It is a regular file: it has a size and can be rotated.
+    pub regular: bool,
+}
+
+/// Opens for appending, creates what is missing. A fifo without a reader does not block.
+///
+/// # Errors
+/// What the system says.
+pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
+    let bits = if mode == Mode::Private { 0o600 } else { 0o666 };
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file =
+        OpenOptions::new().append(true).create(true).mode(bits).custom_flags(flags).open(path)?;
+    let meta = file.metadata()?;
+    Ok(Appended { file, size: meta.len(), regular: meta.file_type().is_file() })
+}
+
+/// Keeps others from cleaning the file away while it is open; false when another has it.
+pub fn lock(file: &File) -> bool {
+    match nix::fcntl::Flock::lock(
+        match file.try_clone() {
+            Ok(copy) => copy,
+            Err(_) => return false,
+        },
+        nix::fcntl::FlockArg::LockExclusiveNonblock,
+    ) {
+        // The lock belongs to the open file, which the caller keeps: the copy may go, unlocked
+        // by nobody.
+        Ok(lock) => {
+            std::mem::forget(lock);
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// Writes once; how much went out.
+///
+/// # Errors
+/// What the system says.
+pub fn write(file: &File, data: &[u8]) -> io::Result<usize> {
+    nix::unistd::write(file.as_fd(), data).map_err(io::Error::from)
+}
+
+/// Renames; a missing source is no error.
+///
+/// # Errors
+/// What the system says.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Unlinks; a missing file is no error.
+///
+/// # Errors
+/// What the system says.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the name leads to another file than the open one (or to none).
+pub fn was_replaced(path: &Path, file: &File) -> bool {
+    match (fs::metadata(path), file.metadata()) {
+        (Ok(named), Ok(open)) => (named.dev(), named.ino()) != (open.dev(), open.ino()),
+        _ => true,
+    }
+}
+
+/// Opens a log for reading; only what has a size can be read back.
+///
+/// # Errors
+/// What the system says; `InvalidInput` for a fifo or a device.
+pub fn open_read(path: &Path) -> io::Result<(File, u64)> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let meta = file.metadata()?;
+    let kind = meta.file_type();
+    if kind.is_fifo() || kind.is_char_device() || kind.is_socket() || kind.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    Ok((file, meta.len()))
+}
+
+/// Reads at most `len` bytes from `offset`.
+///
+/// # Errors
+/// What the system says.
+pub fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut data = Vec::new();
+    let mut file = file.take(0);
+    file.get_mut().seek(SeekFrom::Start(offset))?;
+    file.set_limit(len as u64);
+    file.read_to_end(&mut data)?;
+    Ok(data)
+}
+
+/// Reads into a buffer from a place of the file.
+///
+/// # Errors
+/// What the system says.
+pub fn read_into(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    file.read_at(buffer, offset)
+}

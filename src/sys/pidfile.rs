@@ -1,0 +1,75 @@
+//! The pidfile: locked for as long as the daemon lives, so that a second one finds out.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::file;
+
+/// A pidfile that this process holds. Dropping it unlocks and leaves the file; see
+/// [`Pidfile::remove`].
+#[derive(Debug)]
+pub struct Pidfile {
+    path: PathBuf,
+    file: File,
+}
+
+/// Why the pidfile could not be taken.
+#[derive(Debug)]
+pub enum Taken {
+    /// Another daemon holds it; what it wrote there.
+    Held(String),
+    /// It can't be opened.
+    Failed(io::Error),
+}
+
+impl Pidfile {
+    /// Opens and locks it; its old text stays until [`Pidfile::write`].
+    ///
+    /// # Errors
+    /// Held by another, or not to be opened.
+    pub fn take(path: &Path) -> Result<Pidfile, Taken> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o666)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)
+            .map_err(Taken::Failed)?;
+        if file::lock(&file) {
+            return Ok(Pidfile { path: path.to_owned(), file });
+        }
+        let mut text = String::new();
+        let _ = (&mut file).take(32).read_to_string(&mut text);
+        Err(Taken::Held(text.trim().to_owned()))
+    }
+
+    /// Writes the pid of this process over whatever it says.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(format!("{}\n", std::process::id()).as_bytes())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Unlinks it, unless the name has come to mean another file.
+    pub fn remove(self) {
+        let same = match (fs::metadata(&self.path), self.file.metadata()) {
+            (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+            _ => false,
+        };
+        if same {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

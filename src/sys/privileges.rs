@@ -1,0 +1,71 @@
+//! Becoming another user: the daemon once, children each.
+#![allow(unsafe_code)]
+
+use std::ffi::CString;
+use std::io;
+
+use nix::unistd::{Gid, Uid, getgrouplist, getuid, setgid, setgroups, setuid};
+
+use crate::config::options::User;
+
+/// Whom a child becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The user.
+    pub uid: u32,
+    /// Its primary group.
+    pub gid: u32,
+    /// All groups, the primary one first.
+    pub groups: Vec<u32>,
+}
+
+/// What a child that should run as `user` has to do: nothing, become somebody, or fail with a
+/// text.
+pub fn identity_of(user: &User) -> Result<Option<Identity>, &'static str> {
+    if getuid().as_raw() == user.uid {
+        return Ok(None);
+    }
+    if !getuid().is_root() {
+        return Err("Can't drop privilege as nonroot user");
+    }
+    Ok(Some(Identity { uid: user.uid, gid: user.gid, groups: groups_of(user) }))
+}
+
+/// All groups of a user, the primary one first. A number without a name has no other.
+fn groups_of(user: &User) -> Vec<u32> {
+    let Ok(name) = CString::new(user.name.as_str()) else { return vec![user.gid] };
+    if user.name.is_empty() {
+        return vec![user.gid];
+    }
+    let mut groups: Vec<u32> = getgrouplist(&name, Gid::from_raw(user.gid))
+        .map(|all| all.into_iter().map(Gid::as_raw).collect())
+        .unwrap_or_default();
+    groups.retain(|gid| *gid != user.gid);
+    groups.insert(0, user.gid);
+    groups
+}
+
+/// Makes the whole process that user, for good.
+///
+/// # Errors
+/// The text that start-up prints.
+pub fn become_user(user: &User) -> Result<(), &'static str> {
+    let Some(identity) = identity_of(user)? else { return Ok(()) };
+    let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
+    setgroups(&groups).map_err(|_| "Could not set groups of effective user")?;
+    setgid(Gid::from_raw(identity.gid)).map_err(|_| "Could not set group id of effective user")?;
+    setuid(Uid::from_raw(identity.uid)).map_err(|_| "Could not set user id of effective user")
+}
+
+/// Whether the process may do everything.
+pub fn is_root() -> bool {
+    getuid().is_root()
+}
+
+/// Whether the calling process could execute the file, as far as its mode tells.
+///
+/// # Errors
+/// `EACCES` and the like.
+pub fn may_execute(path: &std::path::Path) -> io::Result<()> {
+    nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).map_err(io::Error::from)
+}

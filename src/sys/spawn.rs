@@ -1,0 +1,374 @@
+//! The one place where children are made.
+//!
+//! Everything is prepared before; between clone and exec the child makes raw system calls on
+//! prepared memory only, for other threads exist, and with `CLONE_VM` the memory is theirs.
+//! A child without `user=` shares the daemon's memory until it executes: quick, whatever the
+//! daemon's size. With a user that differs it gets a copy: a set*id in shared memory would leave
+//! the daemon undumpable, or open a window to trace it.
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use super::errno;
+use super::pipe;
+use super::privileges::Identity;
+
+/// Where the kernel writes the pid before the child runs: the coordinator may look at any time.
+#[derive(Debug, Default)]
+pub struct PidSlot(AtomicI32);
+
+impl PidSlot {
+    /// The pid, once there is a child.
+    pub fn get(&self) -> Option<i32> {
+        match self.0.load(Ordering::Acquire) {
+            0 => None,
+            pid => Some(pid),
+        }
+    }
+}
+
+/// A child to be made.
+#[derive(Debug)]
+pub struct Plan {
+    /// The file to execute.
+    pub file: CString,
+    /// Its arguments; the first is the word as configured.
+    pub argv: Vec<CString>,
+    /// Its whole environment, `NAME=value`.
+    pub environment: Vec<CString>,
+    /// Where it starts.
+    pub directory: Option<CString>,
+    /// Its mask for new files.
+    pub umask: Option<u32>,
+    /// Whom it becomes; a text: why it can't.
+    pub identity: Result<Option<Identity>, &'static str>,
+    /// The user asked for, as messages name it.
+    pub uid: u32,
+    /// Its descriptors 0, 1 and 2.
+    pub stdio: [RawFd; 3],
+}
+
+/// What kept a child from executing, in its own last words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Descriptors,
+    Identity,
+    Directory,
+    Exec,
+}
+
+/// A child that exists, or existed: with a failure it is about to exit with 127.
+#[derive(Debug)]
+pub struct Spawned {
+    /// Its pid.
+    pub pid: i32,
+    /// What it could not do, as `couldn't exec /x: ENOEXEC`.
+    pub failure: Option<String>,
+}
+
+/// What the child needs, all of it made before.
+struct Prepared<'a> {
+    plan: &'a Plan,
+    argv: Vec<*const c_char>,
+    envp: Vec<*const c_char>,
+    setuid_text: Vec<u8>,
+    chdir_text: Vec<u8>,
+    exec_text: Vec<u8>,
+    report: RawFd,
+    last_descriptor: RawFd,
+}
+
+/// Makes the child. Returns when it executes or has failed to: with a file on a dead file
+/// system that may be never, and the slot tells its pid meanwhile.
+///
+/// # Errors
+/// No child was made: `EAGAIN`, `ENOMEM`, `EMFILE`.
+pub fn spawn(plan: &Plan, slot: &PidSlot) -> io::Result<Spawned> {
+    let report = pipe::pipe()?;
+    let prepared = Prepared {
+        plan,
+        argv: pointers(&plan.argv),
+        envp: pointers(&plan.environment),
+        setuid_text: setuid_text(plan),
+        chdir_text: text("couldn't chdir to ", plan.directory.as_ref()),
+        exec_text: text("couldn't exec ", plan.argv.first()),
+        report: report.write.as_raw_fd(),
+        last_descriptor: last_descriptor(),
+    };
+    slot.0.store(0, Ordering::Release);
+    let pid = {
+        let _blocked = Blocked::all();
+        match &plan.identity {
+            Ok(None) => clone_sharing(&prepared, slot)?,
+            Ok(Some(_)) | Err(_) => clone_copying(&prepared, slot)?,
+        }
+    };
+    drop(report.write);
+    Ok(Spawned { pid, failure: read_report(&report.read, &prepared) })
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
+}
+
+fn text(what: &str, name: Option<&CString>) -> Vec<u8> {
+    let mut text = what.as_bytes().to_vec();
+    text.extend_from_slice(name.map_or(b"".as_slice(), |n| n.as_bytes()));
+    text.extend_from_slice(b": ");
+    text
+}
+
+fn setuid_text(plan: &Plan) -> Vec<u8> {
+    let why = plan.identity.as_ref().err().copied().unwrap_or("");
+    format!("couldn't setuid to {}: {why}", plan.uid).into_bytes()
+}
+
+/// The bound of the slow way to close descriptors, for kernels without `close_range`.
+fn last_descriptor() -> RawFd {
+    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+    RawFd::try_from(limit.map_or(1024, |(soft, _)| soft.min(65_536))).unwrap_or(1024)
+}
+
+/// All signals blocked while a child is made: no handler may run in it.
+struct Blocked {
+    old: [u64; 1],
+}
+
+impl Blocked {
+    fn all() -> Blocked {
+        let all = [u64::MAX];
+        let mut old = [0u64];
+        // SAFETY: the kernel reads and writes eight bytes each. The raw call, since libc keeps
+        // some signals of its own unblocked.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &all, &mut old, 8usize)
+        };
+        Blocked { old }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        let none = ptr::null_mut::<u64>();
+        // SAFETY: as above.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &self.old, none, 8usize)
+        };
+    }
+}
+
+/// The stack of a child that shares our memory, with a guard page below.
+struct Stack {
+    base: *mut c_void,
+}
+
+impl Stack {
+    const SIZE: usize = 32 * 1024;
+    const GUARD: usize = 4096;
+
+    fn new() -> io::Result<Stack> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping, no address asked for.
+        let base = unsafe { libc::mmap(ptr::null_mut(), Self::SIZE, access, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the lowest page of that mapping.
+        unsafe { libc::mprotect(base, Self::GUARD, libc::PROT_NONE) };
+        Ok(Stack { base })
+    }
+
+    fn top(&self) -> *mut c_void {
+        // SAFETY: one past the end of the mapping; aligned as the mapping is.
+        unsafe { self.base.cast::<u8>().add(Self::SIZE).cast() }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and the child that used it has executed or ended.
+        unsafe { libc::munmap(self.base, Self::SIZE) };
+    }
+}
+
+fn clone_sharing(prepared: &Prepared<'_>, slot: &PidSlot) -> io::Result<i32> {
+    let stack = Stack::new()?;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::SIGCHLD;
+    let argument = ptr::from_ref(prepared).cast_mut().cast::<c_void>();
+    // SAFETY: the calling thread is suspended until the child executes or exits, so what the
+    // child reads stays; the stack is the child's alone; the slot takes an int.
+    let pid = unsafe { libc::clone(child_entry, stack.top(), flags, argument, slot.0.as_ptr()) };
+    if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
+}
+
+fn clone_copying(prepared: &Prepared<'_>, slot: &PidSlot) -> io::Result<i32> {
+    let flags = libc::c_long::from(libc::CLONE_PARENT_SETTID | libc::SIGCHLD);
+    let no: libc::c_long = 0;
+    // SAFETY: as fork, by the raw call: the child goes on here with a copy of everything and
+    // makes raw calls only.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, no, slot.0.as_ptr(), no, no) };
+    match pid {
+        0 => child(prepared),
+        pid if pid < 0 => Err(io::Error::last_os_error()),
+        pid => Ok(pid as i32),
+    }
+}
+
+extern "C" fn child_entry(argument: *mut c_void) -> c_int {
+    // SAFETY: the pointer that `clone_sharing` gave; its owner is suspended.
+    child(unsafe { &*argument.cast::<Prepared<'_>>() })
+}
+
+/// What the child does, in Supervisor's order. Raw calls only.
+fn child(prepared: &Prepared<'_>) -> ! {
+    let plan = prepared.plan;
+    reset_signals();
+    // SAFETY: integers only.
+    unsafe { libc::setpgid(0, 0) };
+    if let Err(number) = place_descriptors(prepared) {
+        fail(prepared, Step::Descriptors, number);
+    }
+    match &plan.identity {
+        Ok(None) => {}
+        Ok(Some(identity)) => {
+            if let Err(number) = assume(identity) {
+                fail(prepared, Step::Identity, number);
+            }
+        }
+        Err(_) => fail(prepared, Step::Identity, 0),
+    }
+    if let Some(directory) = &plan.directory {
+        // SAFETY: a prepared string.
+        if unsafe { libc::chdir(directory.as_ptr()) } != 0 {
+            fail(prepared, Step::Directory, last_errno());
+        }
+    }
+    if let Some(mask) = plan.umask {
+        // SAFETY: integers only.
+        unsafe { libc::umask(mask as libc::mode_t) };
+    }
+    unblock_signals();
+    // SAFETY: both lists end with a null pointer, and their strings live.
+    unsafe { libc::execve(plan.file.as_ptr(), prepared.argv.as_ptr(), prepared.envp.as_ptr()) };
+    fail(prepared, Step::Exec, last_errno())
+}
+
+fn last_errno() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+/// Every disposition as a new program expects it. What the daemon ignores would else stay
+/// ignored; handlers must not run here.
+fn reset_signals() {
+    let default = [0u64; 4];
+    for signal in 1..=64 {
+        let none = ptr::null_mut::<u64>();
+        // SAFETY: a zeroed `struct sigaction` of the kernel; it refuses KILL and STOP.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, 8usize) };
+    }
+}
+
+fn unblock_signals() {
+    let empty = [0u64];
+    let none = ptr::null_mut::<u64>();
+    // SAFETY: the kernel reads eight bytes.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &empty, none, 8usize) };
+}
+
+/// 0, 1 and 2 in their places, the report on 3, all else closed.
+fn place_descriptors(prepared: &Prepared<'_>) -> Result<(), i32> {
+    for (target, fd) in (0..).zip(prepared.plan.stdio) {
+        // SAFETY: integers only.
+        if unsafe { libc::dup2(fd, target) } < 0 {
+            return Err(last_errno());
+        }
+    }
+    let report = prepared.report;
+    // All of the daemon's own are closed on exec; this takes what it inherited. The report
+    // stays for the rest of the way.
+    close_between(3, report - 1, prepared.last_descriptor);
+    close_between(report + 1, RawFd::MAX, prepared.last_descriptor);
+    Ok(())
+}
+
+fn close_between(first: RawFd, last: RawFd, bound: RawFd) {
+    if first > last {
+        return;
+    }
+    // SAFETY: integers only; the descriptors are copies of the child's own.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if done != 0 {
+        for fd in first..=last.min(bound) {
+            // SAFETY: as above.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// The raw calls: libc's would signal the daemon's threads to follow.
+fn assume(identity: &Identity) -> Result<(), i32> {
+    let groups = &identity.groups;
+    // SAFETY: pointer and length of one list; integers.
+    let failed = unsafe {
+        libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) != 0
+            || libc::syscall(libc::SYS_setgid, identity.gid) != 0
+            || libc::syscall(libc::SYS_setuid, identity.uid) != 0
+    };
+    if failed { Err(last_errno()) } else { Ok(()) }
+}
+
+/// Says why on its stderr, which is the process's log, tells the daemon, and ends.
+fn fail(prepared: &Prepared<'_>, step: Step, number: i32) -> ! {
+    let (text, name): (&[u8], &[u8]) = match step {
+        Step::Descriptors => (b"couldn't set up descriptors: ", error_name(number)),
+        Step::Identity if number == 0 => (&prepared.setuid_text, b""),
+        Step::Identity => (&prepared.setuid_text, b"Could not set groups of effective user"),
+        Step::Directory => (&prepared.chdir_text, error_name(number)),
+        Step::Exec => (&prepared.exec_text, error_name(number)),
+    };
+    for piece in [b"supervisor: ", text, name, b"\nsupervisor: child process was not spawned\n"] {
+        say(2, piece);
+    }
+    say(prepared.report, &[step as u8]);
+    say(prepared.report, &number.to_ne_bytes());
+    // SAFETY: ends this process alone, without any of the daemon's clean-up.
+    unsafe { libc::_exit(127) }
+}
+
+fn error_name(number: i32) -> &'static [u8] {
+    errno::number_name(number).unwrap_or("unknown error").as_bytes()
+}
+
+fn say(fd: RawFd, piece: &[u8]) {
+    // SAFETY: pointer and length of one slice.
+    let _ = unsafe { libc::write(fd, piece.as_ptr().cast(), piece.len()) };
+}
+
+/// Nothing comes when the child executes, for the pipe closes then; else what it could not do.
+fn read_report(from: &OwnedFd, prepared: &Prepared<'_>) -> Option<String> {
+    let mut report = [0u8; 5];
+    let mut got = 0;
+    while got < report.len() {
+        match pipe::read(from, report.get_mut(got..)?) {
+            Ok(0) => return None,
+            Ok(n) => got += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    let [step, number @ ..] = report;
+    let number = i32::from_ne_bytes(number);
+    let (text, name): (&[u8], &[u8]) = match step {
+        s if s == Step::Identity as u8 && number == 0 => (&prepared.setuid_text, b""),
+        s if s == Step::Identity as u8 => (&prepared.setuid_text, error_name(number)),
+        s if s == Step::Directory as u8 => (&prepared.chdir_text, error_name(number)),
+        s if s == Step::Exec as u8 => (&prepared.exec_text, error_name(number)),
+        _ => (b"couldn't set up descriptors: ", error_name(number)),
+    };
+    Some(String::from_utf8_lossy(&[text, name].concat()).into_owned())
+}
