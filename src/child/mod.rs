@@ -1,1 +1,11 @@
-//! (under construction)
+//! A child's thread: it spawns the child, pumps its output into the logs and its input to it,
+//! and ends once the child was reaped and its pipes are drained. It keeps no state, signals
+//! nobody and waits for no child.
+
+pub mod buffers;
+pub mod command;
+pub mod environment;
+pub mod launch;
+pub mod link;
+pub mod stdin;
+pub mod thread;

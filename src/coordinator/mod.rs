@@ -1,1 +1,10 @@
-//! (under construction)
+//! The coordinator: one thread that owns every process, group and waiter. It alone changes a
+//! state, sends a signal, reaps; and it waits for nothing but its mailbox.
+
+pub mod message;
+pub mod perform;
+pub mod prepare;
+pub mod run;
+pub mod view;
+pub mod waiters;
+pub mod world;

@@ -1,1 +1,7 @@
-//! (under construction)
+//! The methods of XML-RPC, pure: names, signatures, decoding, faults.
+#![forbid(unsafe_code)]
+
+pub mod fault;
+pub mod method;
+pub mod table;
+pub mod value;

@@ -1,0 +1,69 @@
+use super::*;
+use crate::config::options::{Autorestart, Channel, ChildLog};
+
+fn program(command: &str) -> Program {
+    let channel = Channel {
+        logfile: ChildLog::None,
+        maxbytes: 0,
+        backups: 0,
+        capture_maxbytes: 0,
+        events_enabled: false,
+        syslog: false,
+    };
+    Program {
+        name: "a".to_owned(),
+        command: command.to_owned(),
+        directory: None,
+        umask: None,
+        user: None,
+        priority: 999,
+        autostart: true,
+        autorestart: Autorestart::Unexpected,
+        startsecs: 1,
+        startretries: 3,
+        exitcodes: vec![0],
+        stopsignal: 15,
+        stopwaitsecs: 10,
+        stopasgroup: false,
+        killasgroup: false,
+        redirect_stderr: false,
+        stdout: channel.clone(),
+        stderr: channel,
+        environment: Vec::new(),
+        server_url: None,
+        configured_server_url: None,
+    }
+}
+
+fn problem(command: &str) -> String {
+    resolve(&program(command), Some("/usr/bin:/bin")).unwrap_err().to_string()
+}
+
+#[test]
+fn finds_on_path() {
+    let found = resolve(&program("sh -c true"), Some("/nowhere:/bin/")).unwrap();
+    assert_eq!(found.file, "/bin/sh");
+    assert_eq!(found.argv, ["sh", "-c", "true"]);
+    let mut own = program("sh");
+    own.environment = vec![("PATH".to_owned(), "/nowhere".to_owned())];
+    let problem = resolve(&own, Some("/bin")).unwrap_err();
+    assert_eq!(problem.to_string(), "can't find command 'sh'");
+    assert!(resolve(&program("sh"), None).is_ok(), "the default PATH");
+}
+
+#[test]
+fn tells_what_is_wrong() {
+    assert_eq!(problem("/no/such/file"), "can't find command '/no/such/file'");
+    assert_eq!(problem("nosuchword"), "can't find command 'nosuchword'");
+    assert_eq!(problem("/tmp"), "command at '/tmp' is a directory");
+    assert_eq!(problem("/etc/passwd"), "command at '/etc/passwd' is not executable");
+    assert_eq!(problem(""), "command is empty");
+}
+
+#[test]
+fn a_relative_file_is_sought_in_the_directory() {
+    let mut relative = program("./sh");
+    assert!(resolve(&relative, None).is_err());
+    relative.directory = Some("/bin".to_owned());
+    assert_eq!(resolve(&relative, None).unwrap().file, "./sh");
+}

@@ -1,0 +1,123 @@
+//! From a program's options to a child with its pipes and logs.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use super::command::{self, Resolved};
+use super::environment;
+use super::stdin::Stdin;
+use super::thread::{Job, Stream};
+use crate::config::options::{LogLevel, Program};
+use crate::log::child_log::{ChildLog, Output, Speaker};
+use crate::process::machine::SpawnFailure;
+use crate::sys::pipe::{self, Pipe, pipe};
+use crate::sys::spawn::{self, Plan};
+use crate::sys::{errno, privileges};
+
+/// A child that exists, with the daemon's ends of its pipes.
+#[derive(Debug)]
+pub struct Live {
+    /// Its pid.
+    pub pid: i32,
+    /// Its stdout and, unless redirected, its stderr.
+    pub streams: [Option<Stream>; 2],
+    /// Its stdin.
+    pub stdin: Stdin,
+}
+
+/// The daemon's and the child's ends.
+struct Channels {
+    streams: [Option<Stream>; 2],
+    stdin: Pipe,
+    stdout: OwnedFd,
+    stderr: Option<OwnedFd>,
+}
+
+/// Makes the child.
+///
+/// # Errors
+/// What `spawnerr` says.
+pub fn launch(job: &Job) -> Result<Live, SpawnFailure> {
+    let program = &*job.program;
+    let resolved = command::resolve(program, job.inherited.path())
+        .map_err(|problem| SpawnFailure { text: problem.to_string(), lacks_resources: false })?;
+    let channels = open_channels(job).map_err(|error| channel_failure(program, &error))?;
+    let plan = plan(job, resolved, &channels)?;
+    let spawned =
+        spawn::spawn(&plan, &job.link.slot).map_err(|error| fork_failure(program, &error))?;
+    if let Some(why) = spawned.failure {
+        let name = &program.name;
+        job.logger.log(LogLevel::Warn, format_args!("'{name}' could not be executed: {why}"));
+    }
+    let Channels { streams, stdin, .. } = channels;
+    Ok(Live { pid: spawned.pid, streams, stdin: Stdin::new(stdin.write) })
+}
+
+fn open_channels(job: &Job) -> io::Result<Channels> {
+    let program = &*job.program;
+    let stdin = pipe()?;
+    pipe::set_nonblocking(stdin.write.as_fd())?;
+    let (stdout, stdout_end) = open_output(job, Output::Stdout)?;
+    let (stderr, stderr_end) = if program.redirect_stderr {
+        (None, None)
+    } else {
+        let (stream, end) = open_output(job, Output::Stderr)?;
+        (Some(stream), Some(end))
+    };
+    Ok(Channels { streams: [Some(stdout), stderr], stdin, stdout: stdout_end, stderr: stderr_end })
+}
+
+fn open_output(job: &Job, output: Output) -> io::Result<(Stream, OwnedFd)> {
+    let Pipe { read, write } = pipe()?;
+    pipe::set_nonblocking(read.as_fd())?;
+    if let Some(user) = &job.program.user {
+        pipe::give_to(read.as_fd(), user.uid);
+        pipe::give_to(write.as_fd(), user.uid);
+    }
+    let speaker = Speaker { name: &job.program.name, logger: &job.logger };
+    let target = job.logs.target(output);
+    let before = job.logs.was_opened(output);
+    let log = ChildLog::open(output, target, job.strip_ansi, before, speaker)?;
+    job.logs.set_opened(output);
+    Ok((Stream::new(output, read, log), write))
+}
+
+fn channel_failure(program: &Program, error: &io::Error) -> SpawnFailure {
+    let name = &program.name;
+    let text = match error.raw_os_error() {
+        Some(libc::EMFILE) => format!("too many open files to spawn '{name}'"),
+        _ => format!("unknown error making dispatchers for '{name}': {}", errno::name(error)),
+    };
+    SpawnFailure { text, lacks_resources: errno::lacks_resources(error) }
+}
+
+fn fork_failure(program: &Program, error: &io::Error) -> SpawnFailure {
+    let name = &program.name;
+    let text = match error.raw_os_error() {
+        Some(libc::EAGAIN) => format!("Too many processes in process table to spawn '{name}'"),
+        _ => format!("unknown error during fork for '{name}': {}", errno::name(error)),
+    };
+    SpawnFailure { text, lacks_resources: errno::lacks_resources(error) }
+}
+
+fn plan(job: &Job, resolved: Resolved, channels: &Channels) -> Result<Plan, SpawnFailure> {
+    let program = &*job.program;
+    let with_nul = |_| SpawnFailure {
+        text: format!("a NUL character in the options of '{}'", program.name),
+        lacks_resources: false,
+    };
+    let argv: Result<Vec<CString>, _> = resolved.argv.into_iter().map(CString::new).collect();
+    let stdout = channels.stdout.as_raw_fd();
+    let stderr = channels.stderr.as_ref().map_or(stdout, AsRawFd::as_raw_fd);
+    Ok(Plan {
+        file: CString::new(resolved.file).map_err(with_nul)?,
+        argv: argv.map_err(with_nul)?,
+        environment: environment::of_child(&job.inherited, program, &job.group),
+        directory: program.directory.clone().map(CString::new).transpose().map_err(with_nul)?,
+        umask: program.umask,
+        identity: program.user.as_ref().map_or(Ok(None), privileges::identity_of),
+        uid: program.user.as_ref().map_or(0, |user| user.uid),
+        stdio: [channels.stdin.read.as_raw_fd(), stdout, stderr],
+    })
+}

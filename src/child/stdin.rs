@@ -1,0 +1,79 @@
+//! Bytes on their way to a child's stdin.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use crate::sys::pipe;
+
+/// Bytes that may wait for the child to read.
+const BACKLOG: usize = 4 << 20;
+
+/// Why bytes can't be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StdinError {
+    /// The child has closed it, or there is none.
+    Closed,
+    /// Too much waits already.
+    Full,
+    /// The child's thread does not answer.
+    Busy,
+}
+
+/// The daemon's end of the pipe.
+#[derive(Debug)]
+pub struct Stdin {
+    pipe: Option<OwnedFd>,
+    waiting: VecDeque<u8>,
+}
+
+impl Stdin {
+    /// Owns the end, made not to block.
+    pub fn new(pipe: OwnedFd) -> Stdin {
+        Stdin { pipe: Some(pipe), waiting: VecDeque::new() }
+    }
+
+    /// What to poll for room; -1 while nothing waits.
+    pub fn wants_room(&self) -> RawFd {
+        match &self.pipe {
+            Some(pipe) if !self.waiting.is_empty() => pipe.as_raw_fd(),
+            _ => -1,
+        }
+    }
+
+    /// Takes bytes, and writes as much as goes at once.
+    ///
+    /// # Errors
+    /// Closed or full; then none of them were taken.
+    pub fn send(&mut self, data: &[u8]) -> Result<(), StdinError> {
+        if self.pipe.is_none() {
+            return Err(StdinError::Closed);
+        }
+        if self.waiting.len() + data.len() > BACKLOG {
+            return Err(StdinError::Full);
+        }
+        self.waiting.extend(data);
+        self.flush();
+        if self.pipe.is_none() { Err(StdinError::Closed) } else { Ok(()) }
+    }
+
+    /// Writes what waits, as far as the pipe takes it.
+    pub fn flush(&mut self) {
+        while let (Some(fd), (piece, _)) = (&self.pipe, self.waiting.as_slices()) {
+            if piece.is_empty() {
+                // A rare large backlog should not stay as memory.
+                self.waiting.shrink_to(0);
+                return;
+            }
+            match pipe::write(fd, piece) {
+                Ok(n) => drop(self.waiting.drain(..n)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.pipe = None;
+                    self.waiting = VecDeque::new();
+                }
+            }
+        }
+    }
+}

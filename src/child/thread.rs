@@ -1,0 +1,389 @@
+//! The thread of one child, from spawn to drain.
+
+use std::any::Any;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+
+use super::buffers::Buffers;
+use super::environment::Inherited;
+use super::launch::{Live, launch};
+use super::link::{Link, ToChild};
+use super::stdin::Stdin;
+use crate::config::options::{LogLevel, Program};
+use crate::log::activity::Logger;
+use crate::log::child_log::{ChildLog, Output, Speaker, Target};
+use crate::process::machine::SpawnFailure;
+use crate::sys::poll::{self, PollFd};
+use crate::sys::{pipe, stack};
+
+/// The stack of a child's thread, bytes.
+const STACK: usize = 64 * 1024;
+
+/// What an idle child reads with.
+const SMALL: usize = 4096;
+
+/// Reads in a row from one stream before the others get their turn.
+const TURN: usize = 16;
+
+/// After a read that did not fill much, small writes may gather for so long: four times less
+/// CPU for a child that writes a line at a time. The first line has been written by then.
+const REST: Duration = Duration::from_micros(300);
+
+/// A child that writes nothing for so long gives its large buffer back.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// What a pipe may hold for a child that writes much, bytes.
+const LARGE_PIPE: i32 = 256 * 1024;
+
+/// Where the output of one process goes; outlives its children.
+#[derive(Debug)]
+pub struct Logs {
+    targets: [Target; 2],
+    opened: [AtomicBool; 2],
+}
+
+impl Logs {
+    /// The targets of stdout and stderr.
+    pub fn new(stdout: Target, stderr: Target) -> Logs {
+        Logs { targets: [stdout, stderr], opened: [AtomicBool::new(false), AtomicBool::new(false)] }
+    }
+
+    /// Where an output goes.
+    pub fn target(&self, output: Output) -> &Target {
+        let [stdout, stderr] = &self.targets;
+        match output {
+            Output::Stdout => stdout,
+            Output::Stderr => stderr,
+        }
+    }
+
+    /// The file of an output.
+    pub fn path(&self, output: Output) -> Option<&PathBuf> {
+        self.target(output).file.as_ref().map(|file| &file.path)
+    }
+
+    /// Its file could be opened at least once.
+    pub fn was_opened(&self, output: Output) -> bool {
+        self.opened_flag(output).load(Ordering::Relaxed)
+    }
+
+    /// Its file was opened.
+    pub fn set_opened(&self, output: Output) {
+        self.opened_flag(output).store(true, Ordering::Relaxed);
+    }
+
+    fn opened_flag(&self, output: Output) -> &AtomicBool {
+        let [stdout, stderr] = &self.opened;
+        match output {
+            Output::Stdout => stdout,
+            Output::Stderr => stderr,
+        }
+    }
+}
+
+/// What a thread tells of its child.
+#[derive(Debug)]
+pub enum Report {
+    /// The child exists.
+    Spawned {
+        /// Its pid.
+        pid: i32,
+    },
+    /// It could not be made.
+    Failed(SpawnFailure),
+    /// All it wrote is in its logs.
+    Drained,
+    /// The thread has a defect; its child, if any, has nobody to read its output.
+    Panicked(String),
+}
+
+/// All that a thread needs for its child.
+pub struct Job {
+    /// The process's options.
+    pub program: Arc<Program>,
+    /// Its group's name.
+    pub group: Arc<str>,
+    /// Where its output goes.
+    pub logs: Arc<Logs>,
+    /// Control sequences are dropped from it.
+    pub strip_ansi: bool,
+    /// The daemon's environment.
+    pub inherited: Arc<Inherited>,
+    /// How others reach the thread.
+    pub link: Arc<Link>,
+    /// What they sent.
+    pub mail: Receiver<ToChild>,
+    /// The activity log.
+    pub logger: Logger,
+    /// Buffers for busy times.
+    pub buffers: Buffers,
+    /// Where reports go.
+    pub report: Box<dyn Fn(Report) + Send>,
+}
+
+/// Starts the thread of a child.
+///
+/// # Errors
+/// No thread could be had.
+pub fn start(job: Job) -> io::Result<()> {
+    thread::Builder::new().name("child".to_owned()).stack_size(STACK).spawn(move || {
+        let job = &job;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(job))) {
+            (job.report)(Report::Panicked(words(&*panic)));
+        }
+    })?;
+    Ok(())
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+}
+
+fn run(job: &Job) {
+    match make(job) {
+        Err(failure) => (job.report)(Report::Failed(failure)),
+        Ok(live) => {
+            (job.report)(Report::Spawned { pid: live.pid });
+            // The way to here went deep; the rest of the child's life does not.
+            stack::give_back(STACK);
+            Pump::new(job, live).run();
+            (job.report)(Report::Drained);
+        }
+    }
+}
+
+/// Not inlined, so that its frame is gone when the thread begins to pump.
+#[inline(never)]
+fn make(job: &Job) -> Result<Live, SpawnFailure> {
+    launch(job)
+}
+
+/// One output of a child.
+#[derive(Debug)]
+pub struct Stream {
+    output: Output,
+    pipe: Option<OwnedFd>,
+    log: ChildLog,
+    enlarged: bool,
+}
+
+/// What a turn of reading came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Little was there.
+    Little,
+    /// The buffer was too small for it.
+    Much,
+    /// The stream has ended.
+    End,
+}
+
+impl Stream {
+    /// Takes the daemon's end of the pipe, made not to block.
+    pub fn new(output: Output, pipe: OwnedFd, log: ChildLog) -> Stream {
+        Stream { output, pipe: Some(pipe), log, enlarged: false }
+    }
+
+    fn fd(&self) -> RawFd {
+        self.pipe.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    /// Reads until nothing is left or the turn is over.
+    fn read(&mut self, buffer: &mut [u8], speaker: Speaker<'_>) -> Turn {
+        let Some(fd) = &self.pipe else { return Turn::End };
+        for _ in 0..TURN {
+            match pipe::read(fd, buffer) {
+                Ok(0) => return Turn::End,
+                Ok(n) => {
+                    self.log.write(buffer.get(..n).unwrap_or_default(), speaker);
+                    if n < buffer.len() {
+                        return if n < SMALL { Turn::Little } else { Turn::Much };
+                    }
+                    if buffer.len() == SMALL {
+                        return Turn::Much;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::Little,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Turn::End,
+            }
+        }
+        Turn::Much
+    }
+
+    /// Reads what was there when the child was reaped, and no more: others may hold the pipe
+    /// and write on.
+    fn drain(&mut self, buffer: &mut [u8], speaker: Speaker<'_>) {
+        let Some(fd) = self.pipe.take() else { return };
+        let mut left = pipe::waiting(fd.as_fd());
+        while left > 0 {
+            let want = left.min(buffer.len());
+            match pipe::read(&fd, buffer.get_mut(..want).unwrap_or_default()) {
+                Ok(0) => return,
+                Ok(n) => {
+                    self.log.write(buffer.get(..n).unwrap_or_default(), speaker);
+                    left = left.saturating_sub(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn enlarge(&mut self) {
+        if let (Some(fd), false) = (&self.pipe, self.enlarged) {
+            self.enlarged = true;
+            pipe::enlarge(fd.as_fd(), LARGE_PIPE);
+        }
+    }
+
+    fn close(&mut self, speaker: Speaker<'_>) {
+        let fd = self.fd();
+        self.pipe = None;
+        let (name, output) = (speaker.name, self.output.name());
+        speaker.logger.log(
+            LogLevel::Debug,
+            format_args!("fd {fd} closed, stopped monitoring the {output} of {name} ({output})"),
+        );
+    }
+}
+
+/// The loop of a live child.
+struct Pump<'a> {
+    job: &'a Job,
+    streams: [Option<Stream>; 2],
+    stdin: Stdin,
+    large: Option<Box<[u8]>>,
+}
+
+impl<'a> Pump<'a> {
+    fn new(job: &'a Job, live: Live) -> Pump<'a> {
+        Pump { job, streams: live.streams, stdin: live.stdin, large: None }
+    }
+
+    fn run(mut self) {
+        loop {
+            let [waker, stdout, stderr, stdin] = self.wait();
+            if stdin {
+                self.stdin.flush();
+            }
+            let little = self.read([stdout, stderr]);
+            if waker && self.take_orders() == Orders::End {
+                return;
+            }
+            if little && self.rest() == Orders::End {
+                return;
+            }
+        }
+    }
+
+    /// Waits for something to do; which of waker, stdout, stderr and stdin are ready.
+    fn wait(&mut self) -> [bool; 4] {
+        let [stdout, stderr] = self.streams.each_ref().map(|s| s.as_ref().map_or(-1, Stream::fd));
+        let mut fds: [PollFd; 4] = [
+            poll::entry(self.job.link.waker_fd(), poll::IN),
+            poll::entry(stdout, poll::IN),
+            poll::entry(stderr, poll::IN),
+            poll::entry(self.stdin.wants_room(), poll::OUT),
+        ];
+        let timeout = self.large.is_some().then_some(QUIET);
+        // No memory for a poll: as if the time were over, which may free some.
+        let ready = poll::poll(&mut fds, timeout).unwrap_or(0);
+        if ready == 0 {
+            self.give_back();
+        }
+        fds.map(|fd| fd.revents != 0)
+    }
+
+    fn give_back(&mut self) {
+        if let Some(buffer) = self.large.take() {
+            self.job.buffers.put(buffer);
+        }
+    }
+
+    /// Reads the streams that are ready; whether a rest is worth while.
+    fn read(&mut self, ready: [bool; 2]) -> bool {
+        let speaker = speaker(self.job);
+        let mut small = [0u8; SMALL];
+        let mut little = false;
+        for (stream, ready) in self.streams.iter_mut().zip(ready) {
+            let (Some(stream), true) = (stream, ready) else { continue };
+            let buffer = self.large.as_deref_mut().unwrap_or(&mut small);
+            match stream.read(buffer, speaker) {
+                Turn::Little => little = true,
+                Turn::Much => {
+                    stream.enlarge();
+                    self.large.get_or_insert_with(|| self.job.buffers.take());
+                }
+                Turn::End => stream.close(speaker),
+            }
+        }
+        little
+    }
+
+    /// Lets small writes gather; an order ends it.
+    fn rest(&mut self) -> Orders {
+        let mut fds = [poll::entry(self.job.link.waker_fd(), poll::IN)];
+        match poll::poll(&mut fds, Some(REST)) {
+            Ok(1..) => self.take_orders(),
+            Ok(0) | Err(_) => Orders::None,
+        }
+    }
+
+    fn take_orders(&mut self) -> Orders {
+        let wishes = self.job.link.take_wishes();
+        while let Ok(letter) = self.job.mail.try_recv() {
+            self.obey(letter);
+        }
+        if wishes.reopen {
+            let speaker = speaker(self.job);
+            for stream in self.streams.iter_mut().flatten() {
+                stream.log.reopen(speaker);
+            }
+        }
+        if !wishes.drain {
+            return Orders::None;
+        }
+        let speaker = speaker(self.job);
+        let mut small = [0u8; SMALL];
+        for stream in self.streams.iter_mut().flatten() {
+            stream.drain(self.large.as_deref_mut().unwrap_or(&mut small), speaker);
+        }
+        self.give_back();
+        Orders::End
+    }
+
+    fn obey(&mut self, letter: ToChild) {
+        match letter {
+            ToChild::Stdin(data, done) => {
+                let sent = self.stdin.send(&data);
+                let _ = done.try_send(sent);
+            }
+            ToChild::Clear(done) => {
+                let logs = self.streams.iter_mut().flatten();
+                let cleared = logs.map(|stream| stream.log.clear()).collect::<io::Result<()>>();
+                let _ = done.try_send(cleared);
+            }
+        }
+    }
+}
+
+/// Whether the thread goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Orders {
+    None,
+    End,
+}
+
+fn speaker(job: &Job) -> Speaker<'_> {
+    Speaker { name: &job.program.name, logger: &job.logger }
+}

@@ -1,0 +1,217 @@
+//! Effects, carried out: threads, signals, lines, answers. Decides nothing and waits for
+//! nothing.
+
+use std::sync::Arc;
+
+use super::run::Coordinator;
+use super::view::ProcessView;
+use super::world::{Effect, Event, Member, ProcessId};
+use crate::child::link::Link;
+use crate::child::thread::{self, Job, Logs};
+use crate::config::options::LogLevel;
+use crate::process::machine::{self, Input, SpawnFailure, SpawnNumber};
+use crate::process::notice::{Notice, Purpose, Scope};
+use crate::process::signal;
+use crate::process::state::ProcessState;
+use crate::process::time::Now;
+use crate::sys::{errno, signals};
+
+use super::message::Message;
+
+/// What a process has besides its state: its logs and, while there is one, its thread.
+pub struct Shell {
+    /// Where its output goes.
+    pub logs: Arc<Logs>,
+    /// The way to its thread.
+    pub link: Option<Arc<Link>>,
+    /// Which spawn the thread is for.
+    pub spawn: SpawnNumber,
+    /// How others saw it last, if nothing has changed since.
+    pub view: Option<Arc<ProcessView>>,
+}
+
+impl Shell {
+    /// How others see the process.
+    pub fn view(&mut self, member: &Member) -> Arc<ProcessView> {
+        if let Some(view) = &self.view {
+            return Arc::clone(view);
+        }
+        let process = &member.process;
+        let secs = |now: Option<Now>| now.map_or(0, |now| now.wall_secs());
+        let view = Arc::new(ProcessView {
+            group: Arc::clone(&member.group),
+            program: Arc::clone(&process.program),
+            logs: Arc::clone(&self.logs),
+            link: self.link.clone(),
+            state: process.state(),
+            pid: process.pid().unwrap_or(0),
+            start: secs(process.started()),
+            stop: secs(process.stopped_at()),
+            spawn_error: process.spawn_error().unwrap_or("").to_owned(),
+            exit_status: process.exit_code().map_or(0, i64::from),
+        });
+        self.view = Some(Arc::clone(&view));
+        view
+    }
+}
+
+impl Coordinator<'_> {
+    /// Carries out one effect.
+    pub(super) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Process(id, effect) => self.perform_for(id, effect),
+            Effect::Answer(id, answer) => {
+                if let Some(reply) = self.replies.remove(&id) {
+                    reply(answer);
+                }
+            }
+            Effect::Settle(id) => self.follow_ups.push_back(Event::Settled(id)),
+            Effect::Added(name) => self.added(&name),
+            Effect::Removed(members) => {
+                for id in members {
+                    self.shells.remove(&id);
+                }
+            }
+            Effect::WaitingToDie(unstopped) => self.log_waiting(&unstopped),
+            Effect::Finished(state) => self.finished = Some(state),
+        }
+    }
+
+    fn perform_for(&mut self, id: ProcessId, effect: machine::Effect) {
+        match effect {
+            machine::Effect::Spawn(spawn) => self.spawn(id, spawn),
+            machine::Effect::Signal { pid, signal, scope, purpose } => {
+                self.send_signal(id, pid, signal, scope, purpose);
+            }
+            machine::Effect::Drain(spawn) => self.drain(id, spawn),
+            machine::Effect::Transition(_) => {}
+            machine::Effect::Notice(notice) => {
+                if let Notice::Spawned { pid } = notice {
+                    self.by_pid.insert(pid, id);
+                }
+                if let Some(member) = self.world.member(id) {
+                    let name = &member.process.program.name;
+                    self.means.logger.log(notice.level(), notice.about(name));
+                }
+            }
+        }
+    }
+
+    fn added(&mut self, name: &str) {
+        let Some(incoming) = self.incoming.take() else { return };
+        let Some(group) = self.world.groups().iter().find(|g| g.options.name == name) else { return };
+        for (id, logs) in group.members.iter().zip(incoming.logs) {
+            let shell = Shell { logs, link: None, spawn: SpawnNumber::default(), view: None };
+            self.shells.insert(*id, shell);
+        }
+    }
+
+    fn spawn(&mut self, id: ProcessId, spawn: SpawnNumber) {
+        if let Err(error) = self.start_thread(id, spawn) {
+            let name = self.world.member(id).map_or("", |m| m.process.program.name.as_str());
+            let text = match error.raw_os_error() {
+                Some(libc::EMFILE) => format!("too many open files to spawn '{name}'"),
+                _ => format!("unknown error making a thread for '{name}': {}", errno::name(&error)),
+            };
+            let input = Input::SpawnFailed(SpawnFailure { text, lacks_resources: true });
+            self.follow_ups.push_back(Event::Child { process: id, spawn, input });
+        }
+    }
+
+    fn start_thread(&mut self, id: ProcessId, spawn: SpawnNumber) -> std::io::Result<()> {
+        let (Some(member), Some(shell)) = (self.world.member(id), self.shells.get_mut(&id)) else {
+            return Ok(());
+        };
+        let (link, mail) = Link::new()?;
+        let link = Arc::new(link);
+        let to = self.means.handle.sender().clone();
+        let report = move |report| {
+            let _ = to.send(Message::Child { process: id, spawn, report });
+        };
+        let job = Job {
+            program: Arc::clone(&member.process.program),
+            group: Arc::clone(&member.group),
+            logs: Arc::clone(&shell.logs),
+            strip_ansi: self.options.supervisord.strip_ansi,
+            inherited: Arc::clone(&self.means.inherited),
+            link: Arc::clone(&link),
+            mail,
+            logger: self.means.logger.clone(),
+            buffers: self.means.buffers.clone(),
+            report: Box::new(report),
+        };
+        thread::start(job)?;
+        shell.link = Some(link);
+        shell.spawn = spawn;
+        Ok(())
+    }
+
+    fn send_signal(
+        &mut self,
+        process: ProcessId,
+        pid: i32,
+        signal: i32,
+        scope: Scope,
+        purpose: Purpose,
+    ) {
+        if let Err(error) = signals::send(pid, signal, scope) {
+            let gone = error.raw_os_error() == Some(libc::ESRCH);
+            let error = errno::described(&error);
+            let input = if gone {
+                Input::SignalTooLate { error, purpose }
+            } else {
+                Input::SignalRefused { error, purpose }
+            };
+            self.follow_ups.push_back(Event::SignalFailed { process, input });
+        }
+    }
+
+    fn drain(&mut self, id: ProcessId, spawn: SpawnNumber) {
+        let shell = self.shells.get(&id).filter(|shell| shell.spawn == spawn);
+        match shell.and_then(|shell| shell.link.as_ref()) {
+            Some(link) => link.drain(),
+            None => {
+                let event = Event::Child { process: id, spawn, input: Input::Drained };
+                self.follow_ups.push_back(event);
+            }
+        }
+    }
+
+    /// The thread of that spawn has ended.
+    pub(super) fn forget_thread(&mut self, id: ProcessId, spawn: SpawnNumber) {
+        if let Some(shell) = self.shells.get_mut(&id).filter(|shell| shell.spawn == spawn) {
+            shell.link = None;
+        }
+    }
+
+    /// Nobody reads the child's output any more: it is ended and counts as it then ends.
+    pub(super) fn thread_panicked(&mut self, id: ProcessId, spawn: SpawnNumber, words: &str) {
+        let Some(member) = self.world.member(id) else { return };
+        let name = member.process.program.name.clone();
+        let text = format!("the thread of '{name}' panicked, its process is killed: {words}");
+        self.log(LogLevel::Critical, &text);
+        let slot = self.shells.get(&id).filter(|shell| shell.spawn == spawn);
+        let pid = slot.and_then(|shell| shell.link.as_ref()).and_then(|link| link.slot.get());
+        self.forget_thread(id, spawn);
+        let input = match pid {
+            Some(pid) => {
+                let _ = signals::send(pid, signal::KILL, Scope::Process);
+                // If it was reaped already, this ends the wait for its drain.
+                Input::Drained
+            }
+            None => {
+                let text = format!("the thread of '{name}' panicked");
+                Input::SpawnFailed(SpawnFailure { text, lacks_resources: false })
+            }
+        };
+        self.handle(Event::Child { process: id, spawn, input });
+    }
+
+    fn log_waiting(&self, unstopped: &[(String, ProcessState)]) {
+        let names: Vec<&str> = unstopped.iter().map(|(name, _)| name.as_str()).collect();
+        self.log(LogLevel::Info, &format!("waiting for {} to die", names.join(", ")));
+        for (name, state) in unstopped {
+            self.log(LogLevel::Blather, &format!("{name} state: {state}"));
+        }
+    }
+}

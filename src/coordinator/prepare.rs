@@ -1,0 +1,180 @@
+//! What touches paths before the coordinator hears of it: names and files of AUTO logs.
+
+use std::collections::hash_map::RandomState;
+use std::fs::OpenOptions;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::child::thread::Logs;
+use crate::config::options::{Channel, ChildLog, Group, Options, Program, Supervisord};
+use crate::log::activity::Sinks;
+use crate::log::child_log::{LogFile, Output, Target};
+use crate::log::rotating::Limits;
+use crate::sys::net::Listener;
+
+/// A group with the logs of its processes, in their order.
+#[derive(Debug)]
+pub struct NewGroup {
+    /// The group.
+    pub group: Arc<Group>,
+    /// A row for each process.
+    pub logs: Vec<Arc<Logs>>,
+}
+
+/// What the daemon begins anew with. All that can fail was done.
+#[derive(Debug)]
+pub struct Next {
+    /// The configuration.
+    pub options: Arc<Options>,
+    /// All listeners, those that stay among them.
+    pub listeners: Vec<Listener>,
+    /// The activity log.
+    pub sinks: Sinks,
+}
+
+/// Names the logs of a group's processes and creates those in childlogdir. What can't be
+/// created is told; starting the process will fail for the same reason.
+pub fn new_group(group: &Arc<Group>, main: &Supervisord, tell: &mut dyn FnMut(String)) -> NewGroup {
+    let logs = group.processes.iter().map(|program| Arc::new(logs(program, main, tell))).collect();
+    NewGroup { group: Arc::clone(group), logs }
+}
+
+fn logs(program: &Program, main: &Supervisord, tell: &mut dyn FnMut(String)) -> Logs {
+    let stdout = target(program, &program.stdout, Output::Stdout, main, tell);
+    let stderr = if program.redirect_stderr {
+        Target { file: None, syslog: false }
+    } else {
+        target(program, &program.stderr, Output::Stderr, main, tell)
+    };
+    Logs::new(stdout, stderr)
+}
+
+fn target(
+    program: &Program,
+    channel: &Channel,
+    output: Output,
+    main: &Supervisord,
+    tell: &mut dyn FnMut(String),
+) -> Target {
+    let limits = Limits::new(channel.maxbytes, channel.backups);
+    let file = match &channel.logfile {
+        ChildLog::None => None,
+        ChildLog::File(path) => Some(LogFile { path: PathBuf::from(path), auto: false, limits }),
+        ChildLog::Auto => {
+            let path = create_auto(&main.childlogdir, &main.identifier, &program.name, output, tell);
+            Some(LogFile { path, auto: true, limits })
+        }
+    };
+    Target { file, syslog: channel.syslog }
+}
+
+/// Creates an AUTO log, empty, under a name that nothing has.
+fn create_auto(
+    directory: &str,
+    identifier: &str,
+    process: &str,
+    output: Output,
+    tell: &mut dyn FnMut(String),
+) -> PathBuf {
+    const TRIES: u32 = 100;
+    let name = || {
+        let random = random_word();
+        let output = output.name();
+        Path::new(directory).join(format!("{process}-{output}---{identifier}-{random}.log"))
+    };
+    let mut path = name();
+    for _ in 0..TRIES {
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path);
+        match file {
+            Ok(_) => return path,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => path = name(),
+            Err(error) => {
+                tell(format!("could not create log {}: {error}", path.display()));
+                return path;
+            }
+        }
+    }
+    path
+}
+
+/// Eight of `a-z0-9_`, as the names of AUTO logs have.
+fn random_word() -> String {
+    const LETTERS: &[u8; 37] = b"abcdefghijklmnopqrstuvwxyz0123456789_";
+    let mut number = RandomState::new().build_hasher().finish();
+    (0..8)
+        .map(|_| {
+            let letter = LETTERS.get((number % 37) as usize).copied().unwrap_or(b'_');
+            number /= 37;
+            char::from(letter)
+        })
+        .collect()
+}
+
+/// Removes the AUTO logs that earlier daemons of this identifier left, but for those in use.
+pub fn clean_auto_logs(main: &Supervisord, tell: &mut dyn FnMut(String)) {
+    let Ok(entries) = std::fs::read_dir(&main.childlogdir) else {
+        tell("Could not clear childlog dir".to_owned());
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if !is_auto_log(name, &main.identifier) || is_in_use(&entry.path()) {
+            continue;
+        }
+        if std::fs::remove_file(entry.path()).is_err() {
+            tell(format!("Failed to clean up '{}'", entry.path().display()));
+        }
+    }
+}
+
+fn is_in_use(path: &Path) -> bool {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    file.is_ok_and(|file| !crate::sys::file::lock(&file))
+}
+
+/// `<any>---<identifier>-<no blanks>.log`, with a backup's number behind it or not.
+fn is_auto_log(name: &str, identifier: &str) -> bool {
+    let marker = format!("---{identifier}-");
+    let found = name.char_indices().skip(1).filter(|(at, _)| {
+        name.get(*at..).is_some_and(|rest| rest.starts_with(&marker))
+    });
+    let mut rests = found.filter_map(|(at, _)| name.get(at + marker.len()..));
+    rests.any(|rest| {
+        let base = rest.trim_end_matches(|c: char| c.is_ascii_digit());
+        let digits = rest.len() - base.len();
+        let base = if digits > 0 { base.strip_suffix('.') } else { Some(base) };
+        let random = base.and_then(|base| base.strip_suffix(".log"));
+        digits <= 4 && random.is_some_and(|r| !r.is_empty() && !r.contains(char::is_whitespace))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_log_names() {
+        let rows = [
+            ("a-stdout---supervisor-x8_kq0za.log", true),
+            ("a-stdout---supervisor-x8_kq0za.log.1", true),
+            ("a-stdout---supervisor-x8_kq0za.log.1234", true),
+            ("a-stdout---supervisor-x8_kq0za.log.12345", false),
+            ("a-stdout---supervisor-x8_kq0za.log.backup", false),
+            ("a-stdout---other-x8_kq0za.log", false),
+            ("---supervisor-x.log", false),
+            ("a---supervisor-a b.log", false),
+            ("supervisord.log", false),
+        ];
+        for (name, want) in rows {
+            assert_eq!(is_auto_log(name, "supervisor"), want, "{name}");
+        }
+        assert!(!is_auto_log("a---superxvisor-x.log", "super.visor"), "no pattern");
+        let word = random_word();
+        assert_eq!(word.len(), 8);
+        assert_ne!(word, random_word());
+    }
+}

@@ -1,0 +1,381 @@
+//! The loop: receive until the next deadline, step, perform.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
+
+use super::message::{Handle, Message, Reply};
+use super::perform::Shell;
+use super::prepare::{NewGroup, Next};
+use super::view::{ProcessView, View};
+use super::waiters::{Answer, RequestId};
+use super::world::{Effect, Event, ProcessId, Request, World};
+use crate::child::buffers::Buffers;
+use crate::child::environment::Inherited;
+use crate::child::thread::Report;
+use crate::config::options::{LogLevel, Options};
+use crate::config::reread::{self, Changes};
+use crate::log::activity::Logger;
+use crate::process::machine::{Input, SpawnNumber};
+use crate::process::signal;
+use crate::process::state::SupervisorState;
+use crate::sys::{clock, reap};
+
+/// Prepares a restart: reads the configuration and opens what is new. On a thread of its own.
+pub type Prepare = Arc<dyn Fn() -> Result<Box<Next>, String> + Send + Sync>;
+
+/// What the coordinator works with.
+pub struct Means {
+    /// The mailbox.
+    pub inbox: Receiver<Message>,
+    /// How others, and it itself, reach it.
+    pub handle: Handle,
+    /// The activity log.
+    pub logger: Logger,
+    /// The daemon's environment at start.
+    pub inherited: Arc<Inherited>,
+    /// Buffers for busy children.
+    pub buffers: Buffers,
+    /// For HUP.
+    pub prepare: Prepare,
+}
+
+/// The one owner of all states.
+pub struct Coordinator<'a> {
+    pub(super) means: &'a Means,
+    pub(super) world: World,
+    pub(super) shells: BTreeMap<ProcessId, Shell>,
+    /// Live children by pid, for reaping.
+    pub(super) by_pid: HashMap<i32, ProcessId>,
+    pub(super) replies: HashMap<RequestId, Reply>,
+    pub(super) options: Arc<Options>,
+    /// The group that is being added, for its logs.
+    pub(super) incoming: Option<Box<NewGroup>>,
+    /// Events that performing effects led to.
+    pub(super) follow_ups: VecDeque<Event>,
+    pub(super) finished: Option<SupervisorState>,
+    next: Option<Box<Next>>,
+    preparing: bool,
+}
+
+impl<'a> Coordinator<'a> {
+    /// With the groups active, in this order; autostart happens in [`Coordinator::run`].
+    pub fn new(means: &'a Means, options: Arc<Options>, groups: Vec<NewGroup>) -> Coordinator<'a> {
+        means.handle.published().withdraw();
+        let mut coordinator = Coordinator {
+            means,
+            world: World::default(),
+            shells: BTreeMap::new(),
+            by_pid: HashMap::new(),
+            replies: HashMap::new(),
+            options,
+            incoming: None,
+            follow_ups: VecDeque::new(),
+            finished: None,
+            next: None,
+            preparing: false,
+        };
+        for group in groups {
+            coordinator.add(Box::new(group));
+        }
+        coordinator
+    }
+
+    /// Runs until every process has stopped after a request to leave. What comes next, if
+    /// anything does.
+    pub fn run(mut self) -> Option<Box<Next>> {
+        loop {
+            // A defect in one step must not orphan all children: the next message goes on.
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
+            if turn.is_err() {
+                self.log(LogLevel::Critical, "the coordinator panicked on a message; it goes on");
+            }
+            match self.finished {
+                Some(SupervisorState::Shutdown) => return None,
+                Some(SupervisorState::Restarting | SupervisorState::Running) => return self.next,
+                None => {}
+            }
+        }
+    }
+
+    /// Takes one message, or what is due.
+    fn turn(&mut self) {
+        let due = self.world.next_deadline();
+        if due.is_some_and(|due| due <= clock::now().mono) {
+            self.handle(Event::Deadline);
+            // What is due must not keep messages waiting for ever.
+            if let Ok(message) = self.means.inbox.try_recv() {
+                self.receive(message);
+            }
+            return;
+        }
+        let received = match due {
+            Some(due) => self.means.inbox.recv_deadline(clock::instant(due)),
+            None => self.means.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match received {
+            Ok(message) => self.receive(message),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+    }
+
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Signal(number) => self.signal(number),
+            Message::Child { process, spawn, report } => self.report(process, spawn, report),
+            Message::Request { id, request, reply } => {
+                self.replies.insert(id, reply);
+                self.look_for_pids();
+                self.handle(Event::Request(id, request));
+            }
+            Message::Add { group, reply } => {
+                let answer = self.add(group);
+                let _ = reply.try_send(answer);
+            }
+            Message::View(reply) => {
+                let view = self.view();
+                let _ = reply.try_send(view);
+            }
+            Message::Reread { options, reply } => {
+                let changes = self.reread(options);
+                let _ = reply.try_send(changes);
+            }
+            Message::Leave { next, reply } => {
+                let leaves = self.world.state() == SupervisorState::Running;
+                let _ = reply.try_send(leaves);
+                if leaves {
+                    self.leave(next);
+                }
+            }
+            Message::Prepared(prepared) => self.prepared(prepared),
+        }
+    }
+
+    /// Steps, performs, and goes on with what performing led to.
+    pub(super) fn handle(&mut self, event: Event) {
+        self.follow_ups.push_back(event);
+        while let Some(event) = self.follow_ups.pop_front() {
+            let mut effects = Vec::new();
+            self.world.step(clock::now(), event, &mut effects);
+            self.withdraw_view();
+            for effect in effects {
+                self.perform(effect);
+            }
+        }
+    }
+
+    /// Before anyone hears of a change, the picture without it is gone.
+    fn withdraw_view(&mut self) {
+        for id in self.world.take_changed() {
+            if let Some(shell) = self.shells.get_mut(&id) {
+                shell.view = None;
+            }
+        }
+        self.means.handle.published().withdraw();
+    }
+
+    fn report(&mut self, process: ProcessId, spawn: SpawnNumber, report: Report) {
+        let input = match report {
+            Report::Spawned { pid } => Input::Announced { pid },
+            Report::Failed(failure) => Input::SpawnFailed(failure),
+            Report::Drained => {
+                self.forget_thread(process, spawn);
+                Input::Drained
+            }
+            Report::Panicked(words) => return self.thread_panicked(process, spawn, &words),
+        };
+        self.handle(Event::Child { process, spawn, input });
+    }
+
+    /// Takes up pids that the kernel has told but the children's threads have not.
+    fn look_for_pids(&mut self) {
+        let found: Vec<(ProcessId, SpawnNumber, i32)> = self
+            .shells
+            .iter()
+            .filter_map(|(id, shell)| Some((*id, self.world.member(*id)?, shell)))
+            .filter(|(_, member, _)| member.process.is_spawning())
+            .filter_map(|(id, member, shell)| {
+                let pid = shell.link.as_ref()?.slot.get()?;
+                Some((id, member.process.spawn_number(), pid))
+            })
+            .collect();
+        for (process, spawn, pid) in found {
+            self.handle(Event::Child { process, spawn, input: Input::Announced { pid } });
+        }
+    }
+
+    fn signal(&mut self, number: i32) {
+        let name = signal::Name(number);
+        match number {
+            SIGTERM | SIGINT | SIGQUIT => {
+                let text = format!("received {name} indicating exit request");
+                self.log(LogLevel::Warn, &text);
+                self.look_for_pids();
+                self.handle(Event::Leave(SupervisorState::Shutdown));
+            }
+            SIGHUP if self.world.state() == SupervisorState::Shutdown => {
+                let text =
+                    format!("ignored {name} indicating restart request (shutdown in progress)");
+                self.log(LogLevel::Warn, &text);
+            }
+            SIGHUP => {
+                let text = format!("received {name} indicating restart request");
+                self.log(LogLevel::Warn, &text);
+                self.prepare_restart();
+            }
+            SIGUSR2 if self.world.state() == SupervisorState::Running => {
+                let text = format!("received {name} indicating log reopen request");
+                self.log(LogLevel::Info, &text);
+                self.reopen_logs();
+            }
+            SIGCHLD => {
+                let text = format!("received {name} indicating a child quit");
+                self.log(LogLevel::Debug, &text);
+                self.reap();
+            }
+            _ => {
+                let text = format!("received {name} indicating nothing");
+                self.log(LogLevel::Blather, &text);
+            }
+        }
+    }
+
+    /// Until no zombie is left: names it, finds its owner, and only then waits for it. After
+    /// that its pid may be anybody's.
+    fn reap(&mut self) {
+        loop {
+            let zombie = match reap::next_zombie() {
+                Ok(Some(pid)) => pid,
+                Ok(None) => return,
+                Err(error) => return self.reap_failed(&error),
+            };
+            if !self.by_pid.contains_key(&zombie) {
+                self.look_for_pids();
+            }
+            let owner = self.by_pid.remove(&zombie);
+            let status = match reap::reap(zombie) {
+                Ok(status) => status,
+                Err(error) => return self.reap_failed(&error),
+            };
+            match owner {
+                Some(process) => self.handle(Event::Reaped { process, status }),
+                None => {
+                    self.log(LogLevel::Info, &format!("reaped unknown pid {zombie} ({status})"));
+                }
+            }
+        }
+    }
+
+    fn reap_failed(&self, error: &std::io::Error) {
+        let number = error.raw_os_error().unwrap_or(0);
+        let text = format!("waitpid error {number}; a process may not be cleaned up properly");
+        self.log(LogLevel::Critical, &text);
+    }
+
+    fn reopen_logs(&self) {
+        self.log(LogLevel::Info, "supervisord logreopen");
+        self.means.logger.reopen();
+        for link in self.shells.values().filter_map(|shell| shell.link.as_ref()) {
+            link.reopen_logs();
+        }
+    }
+
+    /// HUP: whatever can fail is tried on another thread, before anything stops.
+    fn prepare_restart(&mut self) {
+        if self.preparing || self.world.state() != SupervisorState::Running {
+            return;
+        }
+        let prepare = Arc::clone(&self.means.prepare);
+        let to: Sender<Message> = self.means.handle.sender().clone();
+        let thread = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
+            let prepared = catch_unwind(AssertUnwindSafe(|| prepare()))
+                .unwrap_or_else(|_| Err("a defect: reading the configuration panicked".to_owned()));
+            let _ = to.send(Message::Prepared(prepared));
+        });
+        match thread {
+            Ok(_) => self.preparing = true,
+            Err(error) => {
+                let text = format!("could not restart: no thread to prepare it: {error}");
+                self.log(LogLevel::Error, &text);
+            }
+        }
+    }
+
+    fn prepared(&mut self, prepared: Result<Box<Next>, String>) {
+        self.preparing = false;
+        match prepared {
+            Ok(next) if self.world.state() == SupervisorState::Running => self.leave(Some(next)),
+            // A shutdown came first.
+            Ok(_) => {}
+            Err(why) => {
+                let text = format!("could not restart, everything goes on as it is: {why}");
+                self.log(LogLevel::Error, &text);
+            }
+        }
+    }
+
+    fn leave(&mut self, next: Option<Box<Next>>) {
+        let state = match &next {
+            Some(_) => SupervisorState::Restarting,
+            None => SupervisorState::Shutdown,
+        };
+        self.next = next;
+        self.look_for_pids();
+        self.handle(Event::Leave(state));
+    }
+
+    fn add(&mut self, group: Box<NewGroup>) -> Answer {
+        let request = Request::Add(Arc::clone(&group.group));
+        self.incoming = Some(group);
+        let mut effects = Vec::new();
+        // Number 0 is nobody's: the answer is taken from the effects.
+        let event = Event::Request(RequestId(0), request);
+        self.world.step(clock::now(), event, &mut effects);
+        self.withdraw_view();
+        let mut answer = Answer::True;
+        for effect in effects {
+            match effect {
+                Effect::Answer(_, given) => answer = given,
+                other => self.perform(other),
+            }
+        }
+        self.incoming = None;
+        answer
+    }
+
+    fn reread(&mut self, options: Arc<Options>) -> Changes {
+        let active: Vec<_> =
+            self.world.groups().iter().map(|group| Arc::clone(&group.options)).collect();
+        let changes = reread::compare(&active, &options.groups);
+        self.options = options;
+        self.means.handle.published().withdraw();
+        changes
+    }
+
+    fn view(&mut self) -> Arc<View> {
+        if let Some(view) = self.means.handle.published().get() {
+            return view;
+        }
+        let mut processes: Vec<Arc<ProcessView>> = Vec::with_capacity(self.shells.len());
+        for (id, shell) in &mut self.shells {
+            if let Some(member) = self.world.member(*id) {
+                processes.push(shell.view(member));
+            }
+        }
+        processes.sort_by(|a, b| {
+            (&*a.group, &a.program.name).cmp(&(&*b.group, &b.program.name))
+        });
+        let groups = self.world.groups().iter().map(|group| Arc::clone(&group.options)).collect();
+        let options = Arc::clone(&self.options);
+        let view = Arc::new(View { state: self.world.state(), processes, groups, options });
+        self.means.handle.published().put(Arc::clone(&view));
+        view
+    }
+
+    pub(super) fn log(&self, level: LogLevel, text: &str) {
+        self.means.logger.log(level, text);
+    }
+}

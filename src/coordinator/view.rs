@@ -1,0 +1,128 @@
+//! What other threads see of the coordinator's knowledge: an unchanging picture, made when
+//! somebody asks and shared until something changes. It is as true as an answer from the
+//! coordinator itself: it is withdrawn before anyone is told of a change.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::child::link::Link;
+use crate::child::thread::Logs;
+use crate::config::options::{Group, Options, Program};
+use crate::log::child_log::Output;
+use crate::process::name::Namespec;
+use crate::process::state::{ProcessState, SupervisorState};
+use crate::rpc::fault::{Fault, FaultCode};
+
+/// One process.
+#[derive(Clone, Debug)]
+pub struct ProcessView {
+    /// Its group.
+    pub group: Arc<str>,
+    /// Its options.
+    pub program: Arc<Program>,
+    /// Where its output goes.
+    pub logs: Arc<Logs>,
+    /// The way to its child's thread, while there is one.
+    pub link: Option<Arc<Link>>,
+    /// Its state.
+    pub state: ProcessState,
+    /// Its pid, 0 for none.
+    pub pid: i32,
+    /// The last spawn attempt in seconds since the epoch, 0 for never.
+    pub start: i64,
+    /// The last exit, likewise.
+    pub stop: i64,
+    /// Why the last start failed.
+    pub spawn_error: String,
+    /// The code of the last exit, 0 when there is none.
+    pub exit_status: i64,
+}
+
+impl ProcessView {
+    /// The path of a log, empty for none.
+    pub fn log_path(&self, output: Output) -> String {
+        self.logs.path(output).map_or_else(String::new, |path| path.display().to_string())
+    }
+}
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The daemon's state.
+    pub state: SupervisorState,
+    /// All processes by group and name, in code point order.
+    pub processes: Vec<Arc<ProcessView>>,
+    /// The active groups in their order.
+    pub groups: Vec<Arc<Group>>,
+    /// The configuration as it was last read.
+    pub options: Arc<Options>,
+}
+
+/// What a namespec leads to.
+#[derive(Clone, Debug)]
+pub enum Found<'a> {
+    /// One process.
+    Process(&'a Arc<ProcessView>),
+    /// A whole group.
+    Group(&'a Arc<Group>),
+}
+
+impl View {
+    /// The processes of a group.
+    pub fn members<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Arc<ProcessView>> {
+        let start = self.processes.partition_point(|process| &*process.group < group);
+        let rest = self.processes.iter().skip(start);
+        rest.take_while(move |process| &*process.group == group)
+    }
+
+    /// What the name means.
+    ///
+    /// # Errors
+    /// BAD_NAME.
+    pub fn find(&self, name: &str) -> Result<Found<'_>, Fault> {
+        let bad = || Fault::new(FaultCode::BadName, name);
+        let spec = Namespec::parse(name);
+        let group = self.groups.iter().find(|group| group.name == spec.group).ok_or_else(bad)?;
+        let Some(process) = &spec.process else { return Ok(Found::Group(group)) };
+        let found = self
+            .processes
+            .binary_search_by(|p| {
+                (&*p.group, p.program.name.as_str()).cmp(&(&*spec.group, process))
+            })
+            .ok();
+        let found = found.and_then(|place| self.processes.get(place));
+        found.map(Found::Process).ok_or_else(bad)
+    }
+
+    /// One process; a group's form is no name here.
+    ///
+    /// # Errors
+    /// BAD_NAME.
+    pub fn process(&self, name: &str) -> Result<&Arc<ProcessView>, Fault> {
+        match self.find(name)? {
+            Found::Process(process) => Ok(process),
+            Found::Group(_) => Err(Fault::new(FaultCode::BadName, name)),
+        }
+    }
+}
+
+/// The place where the picture hangs.
+#[derive(Debug, Default)]
+pub struct Published(Mutex<Option<Arc<View>>>);
+
+impl Published {
+    /// The picture, if it is still true.
+    pub fn get(&self) -> Option<Arc<View>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Hangs a new one.
+    pub fn put(&self, view: Arc<View>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(view);
+    }
+
+    /// It is no longer true.
+    pub fn withdraw(&self) {
+        let old = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(old);
+    }
+}
