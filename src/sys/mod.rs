@@ -2,6 +2,7 @@
 //! instead of integers, `io::Result`.
 
 pub mod clock;
+pub mod config_files;
 pub mod daemonize;
 pub mod errno;
 pub mod file;
@@ -15,3 +16,4 @@ pub mod signals;
 pub mod spawn;
 pub mod stack;
 pub mod syslog;
+pub mod users;

@@ -1,0 +1,263 @@
+//! Every sentence that refuses a configuration. The literal ones are Supervisor's and interface.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+use super::expand::ExpandError;
+use super::quote::quote;
+use super::values::ValueError;
+
+/// Why a configuration is refused. `Display` is the message without `Error: ` before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// None of the default paths exists; these are they.
+    NoDefaultFile(Vec<String>),
+    /// The file does not exist.
+    NotFound(String),
+    /// The file cannot be read, or is a directory.
+    NotReadable(String),
+    /// Bytes that are no UTF-8, in this file and line.
+    NotUtf8 {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// An option stands before the first section header.
+    MissingHeader {
+        /// The file.
+        file: String,
+        /// The option's line.
+        line: BadLine,
+    },
+    /// Lines that are neither header nor option.
+    Parsing {
+        /// The file.
+        file: String,
+        /// All such lines of the file.
+        lines: Vec<BadLine>,
+    },
+    /// The reader behind the dialect pass did not take the canonical text: a defect of ours.
+    Canonical {
+        /// The file.
+        file: String,
+        /// What that reader said.
+        why: String,
+    },
+    /// No `[supervisord]`, or for supervisorctl no `[supervisorctl]`.
+    NoSection(&'static str),
+    /// `[include]` without `files`.
+    IncludeWithoutFiles,
+    /// A value is not of its type.
+    Value(ValueError),
+    /// A value cannot be expanded.
+    Expand(ExpandError),
+    /// The same, given on the command line with this spelling of the option.
+    CommandLine {
+        /// As `-e` or `--loglevel`.
+        spelling: String,
+        /// The text given.
+        text: String,
+        /// What is wrong with it.
+        error: ValueError,
+    },
+    /// An error raised while building the processes of one program.
+    InProgram {
+        /// The error.
+        error: Box<ConfigError>,
+        /// The program's section.
+        section: String,
+        /// The file in which that section first appeared.
+        file: String,
+    },
+    /// A program without command.
+    NoCommand(String),
+    /// Several processes would have one name.
+    NoProcessNum,
+    /// More processes than anyone can mean.
+    TooManyProcesses(i64),
+    /// stopasgroup without killasgroup.
+    StopWithoutKill,
+    /// A group names a program that does not exist.
+    UnknownProgram {
+        /// The group's section.
+        section: String,
+        /// The program.
+        program: String,
+    },
+    /// A group names a program that exists in two kinds.
+    AmbiguousProgram {
+        /// The group's section.
+        section: String,
+        /// The program.
+        program: String,
+    },
+    /// A listener with a user name or a password alone.
+    IncompleteAuthentication(String),
+    /// A listener without its address: section and missing key.
+    NoAddress(String, &'static str),
+    /// The "chown" of a socket.
+    SocketOwner(String),
+    /// The "chmod" of a socket.
+    SocketMode(String),
+    /// `[rpcinterface:x]` without factory.
+    NoFactory(String),
+    /// `[rpcinterface:x]` with a factory that is not ours.
+    ForeignFactory {
+        /// The section.
+        section: String,
+        /// The factory.
+        factory: String,
+        /// Where it was written.
+        file: String,
+        /// The line there.
+        line: usize,
+    },
+    /// A kind of section that is not built yet.
+    NotSupported {
+        /// The section.
+        section: String,
+        /// Where it was written.
+        file: String,
+        /// The line there.
+        line: usize,
+    },
+}
+
+/// A line as it stands in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// From 1.
+    pub number: usize,
+    /// The whole line, with its `\n` if it has one.
+    pub text: String,
+}
+
+impl From<ValueError> for ConfigError {
+    fn from(error: ValueError) -> ConfigError {
+        ConfigError::Value(error)
+    }
+}
+
+impl From<ExpandError> for ConfigError {
+    fn from(error: ExpandError) -> ConfigError {
+        ConfigError::Expand(error)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConfigError as E;
+        match self {
+            E::NoDefaultFile(_)
+            | E::NotFound(_)
+            | E::NotReadable(_)
+            | E::NotUtf8 { .. }
+            | E::MissingHeader { .. }
+            | E::Parsing { .. }
+            | E::Canonical { .. } => self.about_file(f),
+            E::NoSection(name) => write!(f, ".ini file does not include {name} section"),
+            E::IncludeWithoutFiles => {
+                f.write_str(".ini file has [include] section, but no files setting")
+            }
+            E::Value(error) => error.fmt(f),
+            E::Expand(error) => error.fmt(f),
+            E::CommandLine { spelling, text, error } => {
+                write!(f, "invalid value for {spelling} {}: {error}", quote(text))
+            }
+            E::InProgram { .. }
+            | E::NoCommand(_)
+            | E::NoProcessNum
+            | E::TooManyProcesses(_)
+            | E::StopWithoutKill
+            | E::UnknownProgram { .. }
+            | E::AmbiguousProgram { .. } => self.about_program(f),
+            E::IncompleteAuthentication(section) => write!(
+                f,
+                "Section [{section}] contains incomplete authentication: If a username or a \
+                 password is specified, both the username and password must be specified"
+            ),
+            E::NoAddress(section, key) => write!(f, "section [{section}] has no {key} value"),
+            E::SocketOwner(value) => write!(f, "Invalid sockchown value {value}"),
+            E::SocketMode(value) => write!(f, "Invalid chmod value {value}"),
+            E::NoFactory(section) => {
+                write!(f, "section [{section}] does not specify a supervisor.rpcinterface_factory")
+            }
+            E::ForeignFactory { section, factory, file, line } => write!(
+                f,
+                "{factory} cannot be resolved within [{section}]: Python extensions are not \
+                 supported (file: {}, line: {line})",
+                quote(file)
+            ),
+            E::NotSupported { section, file, line } => write!(
+                f,
+                "section [{section}] is of a kind that is not supported yet (file: {}, line: \
+                 {line})",
+                quote(file)
+            ),
+        }
+    }
+}
+
+impl ConfigError {
+    fn about_file(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConfigError as E;
+        match self {
+            E::NoDefaultFile(paths) => write!(
+                f,
+                "No config file found at default paths ({}); use the -c option to specify a \
+                 config file at a different path",
+                paths.join(", ")
+            ),
+            E::NotFound(path) => write!(f, "could not find config file {path}"),
+            E::NotReadable(path) => write!(f, "could not read config file {path}"),
+            E::NotUtf8 { file, line } => {
+                write!(f, "config file is not UTF-8 text (file: {}, line: {line})", quote(file))
+            }
+            E::MissingHeader { file, line } => write!(
+                f,
+                "File contains no section headers.\nfile: {}, line: {}\n{}",
+                quote(file),
+                line.number,
+                quote(&line.text)
+            ),
+            E::Parsing { file, lines } => {
+                write!(f, "Source contains parsing errors: {}", quote(file))?;
+                lines.iter().try_for_each(|line| {
+                    write!(f, "\n\t[line {:2}]: {}", line.number, quote(&line.text))
+                })
+            }
+            E::Canonical { file, why } => {
+                write!(f, "config file {} was not understood: {why}", quote(file))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn about_program(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConfigError as E;
+        match self {
+            E::InProgram { error, section, file } => {
+                write!(f, "{error} in section {} (file: {})", quote(section), quote(file))
+            }
+            E::NoCommand(section) => {
+                write!(f, "program section {section} does not specify a command")
+            }
+            E::NoProcessNum => {
+                f.write_str("%(process_num) must be present within process_name when numprocs > 1")
+            }
+            E::TooManyProcesses(limit) => write!(f, "numprocs must not exceed {limit}"),
+            E::StopWithoutKill => f.write_str("Cannot set stopasgroup=true and killasgroup=false"),
+            E::UnknownProgram { section, program } => {
+                write!(f, "[{section}] names unknown program or fcgi-program {program}")
+            }
+            E::AmbiguousProgram { section, program } => write!(
+                f,
+                "[{section}] name {program} is ambiguous (exists as program and fcgi-program)"
+            ),
+            _ => Ok(()),
+        }
+    }
+}

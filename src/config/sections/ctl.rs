@@ -1,0 +1,78 @@
+//! `[supervisorctl]`, with rules of its own: no `[include]`, and no other section matters.
+#![forbid(unsafe_code)]
+
+use super::{Context, Source};
+use crate::config::error::ConfigError;
+use crate::config::host::Host;
+use crate::config::paths::{dirname, normalized};
+use crate::config::quote::quote;
+use crate::config::table;
+
+/// What supervisorctl needs to know; its command line is laid over it by its own code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CtlOptions {
+    /// "serverurl". The path of a `unix://` one is absolute.
+    pub serverurl: String,
+    /// "username".
+    pub username: Option<String>,
+    /// "password".
+    pub password: Option<String>,
+    /// "prompt".
+    pub prompt: String,
+    /// "history_file", absolute.
+    pub history_file: Option<String>,
+    /// What to say on stderr before going on: plugins that are not supported.
+    pub warnings: Vec<String>,
+}
+
+impl Default for CtlOptions {
+    /// What holds when there is no file.
+    fn default() -> CtlOptions {
+        let default = |key: &str| {
+            let row = table::row(table::Section::Supervisorctl, key);
+            row.and_then(|row| row.default).unwrap_or_default().to_owned()
+        };
+        CtlOptions {
+            serverurl: default("serverurl"),
+            username: None,
+            password: None,
+            prompt: default("prompt"),
+            history_file: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Reads the section.
+///
+/// # Errors
+/// No such section, or a text that cannot be expanded.
+pub fn load_ctl(source: Source<'_>, host: &dyn Host) -> Result<CtlOptions, ConfigError> {
+    let section = source.document.section("supervisorctl");
+    let section = section.ok_or(ConfigError::NoSection("supervisorctl"))?;
+    let here = dirname(&normalized(host, source.file)).to_owned();
+    let context = Context::new(source, host, here);
+    let reader = context.reader(section);
+    let (env, names) = (&context.env, context.names_here());
+    let serverurl = reader.value("serverurl", &names)?;
+    let serverurl = match serverurl.strip_prefix("unix://") {
+        Some(path) => format!("unix://{}", normalized(host, path)),
+        None => serverurl,
+    };
+    let prompt = reader.value("prompt", env)?;
+    let username = reader.text("username", env)?;
+    let password = reader.text("password", env)?;
+    let history_file = reader.text("history_file", &names)?.filter(|file| !file.is_empty());
+    let history_file = history_file.map(|file| normalized(host, &file));
+    let plugins = source.document.sections.iter().filter(|s| s.name.starts_with("ctlplugin:"));
+    let warnings = plugins.map(|section| {
+        format!(
+            "section [{}] is ignored: Python extensions are not supported (file: {}, line: {})",
+            section.name,
+            quote(&section.file),
+            section.line
+        )
+    });
+    let warnings = warnings.collect();
+    Ok(CtlOptions { serverurl, username, password, prompt, history_file, warnings })
+}

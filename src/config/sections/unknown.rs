@@ -1,0 +1,40 @@
+//! Warnings about sections and keys that nobody reads: most are misspelt.
+#![forbid(unsafe_code)]
+
+use super::Context;
+use crate::config::document::Section;
+use crate::config::quote::quote;
+use crate::config::table;
+
+/// Warns of each, in file order. What `[DEFAULT]` gives to every section is left alone.
+pub(super) fn warn(context: &mut Context<'_>) {
+    let document = context.document;
+    for section in &document.sections {
+        match table::Section::of(&section.name) {
+            Some(kind) if kind.takes_any_key() => {}
+            Some(kind) => warn_of_keys(context, section, kind),
+            None => context.warn(format!(
+                "unknown section {} (file: {}, line: {})",
+                quote(&section.name),
+                quote(&section.file),
+                section.line
+            )),
+        }
+    }
+}
+
+fn warn_of_keys(context: &mut Context<'_>, section: &Section, kind: table::Section) {
+    for entry in &section.options {
+        let inherited = context.document.defaults.iter().any(|d| d.key == entry.key);
+        if inherited || table::row(kind, &entry.key).is_some() {
+            continue;
+        }
+        context.warn(format!(
+            "unknown key {} in section {} (file: {}, line: {})",
+            quote(&entry.key),
+            quote(&section.name),
+            quote(&entry.file),
+            entry.line
+        ));
+    }
+}

@@ -1,0 +1,268 @@
+//! Every option: one row each, with kind, default and a line of help. The only defaults.
+#![forbid(unsafe_code)]
+
+/// The kinds of sections, each with rows of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// `[supervisord]`.
+    Supervisord,
+    /// `[unix_http_server]` and every section whose name begins so.
+    UnixHttpServer,
+    /// `[inet_http_server]` and every section whose name begins so.
+    InetHttpServer,
+    /// `[supervisorctl]`.
+    Supervisorctl,
+    /// `[include]`.
+    Include,
+    /// `[program:x]`.
+    Program,
+    /// `[group:x]`.
+    Group,
+    /// `[eventlistener:x]`.
+    EventListener,
+    /// `[fcgi-program:x]`.
+    FcgiProgram,
+    /// `[rpcinterface:x]`; keys without a row belong to the factory.
+    RpcInterface,
+    /// `[ctlplugin:x]`; all keys belong to the plugin.
+    CtlPlugin,
+}
+
+impl Section {
+    /// The kind of a section, by its name; `None`: unknown.
+    pub fn of(name: &str) -> Option<Section> {
+        const PREFIXES: &[(&str, Section)] = &[
+            ("program:", Section::Program),
+            ("group:", Section::Group),
+            ("eventlistener:", Section::EventListener),
+            ("fcgi-program:", Section::FcgiProgram),
+            ("rpcinterface:", Section::RpcInterface),
+            ("ctlplugin:", Section::CtlPlugin),
+            ("unix_http_server", Section::UnixHttpServer),
+            ("inet_http_server", Section::InetHttpServer),
+        ];
+        match name {
+            "supervisord" => Some(Section::Supervisord),
+            "supervisorctl" => Some(Section::Supervisorctl),
+            "include" => Some(Section::Include),
+            _ => PREFIXES.iter().find(|(p, _)| name.starts_with(p)).map(|(_, section)| *section),
+        }
+    }
+
+    /// Whether a key that has no row may stand in the section.
+    pub fn takes_any_key(self) -> bool {
+        match self {
+            // The last two get their rows with their code; until then a file with one is refused.
+            Section::RpcInterface
+            | Section::CtlPlugin
+            | Section::EventListener
+            | Section::FcgiProgram => true,
+            Section::Supervisord
+            | Section::UnixHttpServer
+            | Section::InetHttpServer
+            | Section::Supervisorctl
+            | Section::Include
+            | Section::Program
+            | Section::Group => false,
+        }
+    }
+}
+
+/// The type of a value: what a text must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A decimal number.
+    Integer,
+    /// `true`, `false` and their like.
+    Boolean,
+    /// A number with `KB`, `MB` or `GB`.
+    Bytes,
+    /// An octal number.
+    Octal,
+    /// A signal's name or number.
+    Signal,
+    /// `true`, `false`, `unexpected`.
+    Autorestart,
+    /// A comma list of exit codes.
+    ExitCodes,
+    /// A comma list.
+    Strings,
+    /// A level of the activity log.
+    LogLevel,
+    /// A user's name or number.
+    User,
+    /// A user, or user and group.
+    Owner,
+    /// A directory that exists.
+    Directory,
+    /// A file in a directory that exists.
+    DirPath,
+    /// A file, `AUTO`, `NONE` or `syslog`.
+    ChildLog,
+    /// A port, or host and port.
+    Address,
+    /// Key/value pairs.
+    Pairs,
+    /// A URL.
+    Url,
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Where it stands.
+    pub section: Section,
+    /// Its key.
+    pub key: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// The text that stands for it when it is absent; `None`: unset, or computed.
+    pub default: Option<&'static str>,
+    /// What it does, in a line.
+    pub help: &'static str,
+}
+
+/// The row of an option.
+pub fn row(section: Section, key: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.section == section && row.key == key)
+}
+
+const fn r(
+    section: Section,
+    key: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Row {
+    Row { section, key, kind, default, help }
+}
+
+use Kind as K;
+use Section as S;
+
+/// All options, section by section.
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    r(S::Supervisord, "logfile", K::DirPath, Some("supervisord.log"), "activity log: a file, or syslog"),
+    r(S::Supervisord, "logfile_maxbytes", K::Bytes, Some("50MB"), "size at which the activity log is rotated; 0: never"),
+    r(S::Supervisord, "logfile_backups", K::Integer, Some("10"), "rotated activity logs that are kept"),
+    r(S::Supervisord, "loglevel", K::LogLevel, Some("info"), "least level that the activity log takes"),
+    r(S::Supervisord, "pidfile", K::DirPath, Some("supervisord.pid"), "file that holds the daemon's pid"),
+    r(S::Supervisord, "umask", K::Octal, Some("022"), "file mode mask, set when daemonizing"),
+    r(S::Supervisord, "nodaemon", K::Boolean, Some("false"), "stay in the foreground"),
+    r(S::Supervisord, "silent", K::Boolean, Some("false"), "in the foreground, print no log on stdout"),
+    r(S::Supervisord, "minfds", K::Integer, Some("1024"), "open files that the daemon must be allowed"),
+    r(S::Supervisord, "minprocs", K::Integer, Some("200"), "processes that the daemon must be allowed"),
+    r(S::Supervisord, "nocleanup", K::Boolean, Some("false"), "keep the AUTO logs of earlier runs"),
+    r(S::Supervisord, "childlogdir", K::Directory, None, "directory of the AUTO logs; default: that of temporary files"),
+    r(S::Supervisord, "user", K::User, None, "user that the daemon becomes"),
+    r(S::Supervisord, "directory", K::Directory, None, "directory entered when daemonizing"),
+    r(S::Supervisord, "strip_ansi", K::Boolean, Some("false"), "remove ANSI escapes from child logs"),
+    r(S::Supervisord, "environment", K::Pairs, Some(""), "variables for all children"),
+    r(S::Supervisord, "identifier", K::Text, Some("supervisor"), "this daemon's name for clients and AUTO logs"),
+    r(S::Supervisord, "skip_unloadable_plugins", K::Boolean, Some("false"), "skip rpcinterface sections that need Python instead of refusing the file"),
+
+    r(S::UnixHttpServer, "file", K::Text, None, "path of the socket"),
+    r(S::UnixHttpServer, "chmod", K::Octal, Some("0700"), "mode of the socket"),
+    r(S::UnixHttpServer, "chown", K::Owner, None, "owner of the socket"),
+    r(S::UnixHttpServer, "username", K::Text, None, "user name that clients must give"),
+    r(S::UnixHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash"),
+
+    r(S::InetHttpServer, "port", K::Address, None, "where to listen: port or host:port"),
+    r(S::InetHttpServer, "username", K::Text, None, "user name that clients must give"),
+    r(S::InetHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash"),
+
+    r(S::Supervisorctl, "serverurl", K::Url, Some("http://localhost:9001"), "the daemon to talk to"),
+    r(S::Supervisorctl, "username", K::Text, None, "user name given to the daemon"),
+    r(S::Supervisorctl, "password", K::Text, None, "password given to the daemon"),
+    r(S::Supervisorctl, "prompt", K::Text, Some("supervisor"), "prompt of the shell"),
+    r(S::Supervisorctl, "history_file", K::Text, None, "file that keeps the shell's history"),
+
+    r(S::Include, "files", K::Text, None, "patterns of further files"),
+
+    r(S::Program, "command", K::Text, None, "what is run"),
+    r(S::Program, "process_name", K::Text, Some("%(program_name)s"), "name of each process"),
+    r(S::Program, "numprocs", K::Integer, Some("1"), "how many processes"),
+    r(S::Program, "numprocs_start", K::Integer, Some("0"), "number of the first process"),
+    r(S::Program, "priority", K::Integer, Some("999"), "order of start and stop, the lowest first"),
+    r(S::Program, "autostart", K::Boolean, Some("true"), "start with the daemon"),
+    r(S::Program, "autorestart", K::Autorestart, Some("unexpected"), "start again after an exit"),
+    r(S::Program, "startsecs", K::Integer, Some("1"), "seconds up before a start counts as done"),
+    r(S::Program, "startretries", K::Integer, Some("3"), "failed starts before giving up"),
+    r(S::Program, "exitcodes", K::ExitCodes, Some("0"), "exit codes that are expected"),
+    r(S::Program, "stopsignal", K::Signal, Some("TERM"), "signal that asks for the end"),
+    r(S::Program, "stopwaitsecs", K::Integer, Some("10"), "seconds from that signal to KILL"),
+    r(S::Program, "stopasgroup", K::Boolean, Some("false"), "send the stop signal to the process group"),
+    r(S::Program, "killasgroup", K::Boolean, None, "send KILL to the process group; default: as stopasgroup"),
+    r(S::Program, "user", K::User, None, "user that runs it"),
+    r(S::Program, "redirect_stderr", K::Boolean, Some("false"), "stderr goes where stdout goes"),
+    r(S::Program, "stdout_logfile", K::ChildLog, Some("AUTO"), "log of stdout"),
+    r(S::Program, "stdout_logfile_maxbytes", K::Bytes, Some("50MB"), "size at which it is rotated; 0: never"),
+    r(S::Program, "stdout_logfile_backups", K::Integer, Some("10"), "rotated logs that are kept"),
+    r(S::Program, "stdout_capture_maxbytes", K::Bytes, Some("0"), "bytes captured for an event; 0: no capture"),
+    r(S::Program, "stdout_events_enabled", K::Boolean, Some("false"), "an event for each piece of stdout"),
+    r(S::Program, "stdout_syslog", K::Boolean, Some("false"), "stdout to syslog too"),
+    r(S::Program, "stderr_logfile", K::ChildLog, Some("AUTO"), "log of stderr"),
+    r(S::Program, "stderr_logfile_maxbytes", K::Bytes, Some("50MB"), "size at which it is rotated; 0: never"),
+    r(S::Program, "stderr_logfile_backups", K::Integer, Some("10"), "rotated logs that are kept"),
+    r(S::Program, "stderr_capture_maxbytes", K::Bytes, Some("0"), "bytes captured for an event; 0: no capture"),
+    r(S::Program, "stderr_events_enabled", K::Boolean, Some("false"), "an event for each piece of stderr"),
+    r(S::Program, "stderr_syslog", K::Boolean, Some("false"), "stderr to syslog too"),
+    r(S::Program, "environment", K::Pairs, Some(""), "variables for this program"),
+    r(S::Program, "directory", K::Text, None, "directory it is run in"),
+    r(S::Program, "umask", K::Octal, None, "its file mode mask"),
+    r(S::Program, "serverurl", K::Text, None, "URL in SUPERVISOR_SERVER_URL; AUTO: computed"),
+
+    r(S::Group, "programs", K::Strings, Some(""), "programs of the group"),
+    r(S::Group, "priority", K::Integer, Some("999"), "order of start and stop, the lowest first"),
+
+    r(S::RpcInterface, "supervisor.rpcinterface_factory", K::Text, None, "what makes the methods"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{pairs, values};
+
+    #[test]
+    fn every_row_is_alone_and_its_default_is_of_its_kind() {
+        for (index, row) in ROWS.iter().enumerate() {
+            let same = |other: &Row| other.section == row.section && other.key == row.key;
+            assert_eq!(ROWS.iter().position(same), Some(index), "{}", row.key);
+            assert!(!row.help.is_empty() && row.key == row.key.to_lowercase());
+            let Some(default) = row.default else { continue };
+            let good = match row.kind {
+                Kind::Integer => values::integer(default).is_ok(),
+                Kind::Boolean => values::boolean(default).is_ok(),
+                Kind::Bytes => values::byte_size(default).is_ok(),
+                Kind::Octal => values::octal(default).is_ok(),
+                Kind::Signal => values::signal(default).is_ok(),
+                Kind::Autorestart => values::autorestart(default).is_ok(),
+                Kind::ExitCodes => values::exit_codes(default).is_ok(),
+                Kind::LogLevel => values::log_level(default).is_ok(),
+                Kind::Pairs => pairs::pairs(default).is_ok(),
+                Kind::Url => values::url(default).is_ok(),
+                Kind::Address => values::inet_address(default).is_ok(),
+                Kind::Text
+                | Kind::Strings
+                | Kind::User
+                | Kind::Owner
+                | Kind::Directory
+                | Kind::DirPath
+                | Kind::ChildLog => true,
+            };
+            assert!(good, "{}", row.key);
+        }
+    }
+
+    #[test]
+    fn the_kind_of_a_section() {
+        assert_eq!(Section::of("inet_http_server:b"), Some(Section::InetHttpServer));
+        assert_eq!(Section::of("program:"), Some(Section::Program));
+        for unknown in ["program", " program:a", "Supervisord", "x"] {
+            assert_eq!(Section::of(unknown), None);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Where a configuration is found, which files it includes, and their texts.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use glob::{MatchOptions, Pattern};
+
+use crate::config::command_line::CommandLine;
+use crate::config::document::Document;
+use crate::config::error::ConfigError;
+use crate::config::host::Host;
+use crate::config::options::{Notice, NoticeLevel, Options};
+use crate::config::paths::{dirname, join};
+use crate::config::sections::{self, CtlOptions, Source};
+
+/// Said on stderr by a supervisord of root's that searches for its file.
+pub const ROOT_SEARCHES: &str = "Supervisord is running as root and it is searching for its \
+     configuration file in default locations (including its current working directory); you \
+     probably want to specify a \"-c\" argument specifying an absolute path to a configuration \
+     file for improved security.";
+
+/// The places that are searched, in order. The first two depend on the program's own path.
+pub fn default_paths(argv0: &str) -> Vec<String> {
+    let parent = dirname(dirname(argv0));
+    let mut paths = vec![join(parent, "etc/supervisord.conf"), join(parent, "supervisord.conf")];
+    let fixed = [
+        "supervisord.conf",
+        "etc/supervisord.conf",
+        "/etc/supervisord.conf",
+        "/etc/supervisor/supervisord.conf",
+    ];
+    paths.extend(fixed.map(str::to_owned));
+    paths
+}
+
+/// The first of the default paths that exists.
+///
+/// # Errors
+/// None does. supervisorctl goes on with [`CtlOptions::default`] then.
+pub fn find(argv0: &str) -> Result<String, ConfigError> {
+    let paths = default_paths(argv0);
+    let found = paths.iter().find(|path| Path::new(path).exists()).cloned();
+    found.ok_or(ConfigError::NoDefaultFile(paths))
+}
+
+/// Reads a configuration with all that it includes. Start-up, HUP and reread use this alone.
+///
+/// # Errors
+/// The first fault of the file, of an included one, or of the command line.
+pub fn load(
+    path: &str,
+    command_line: &CommandLine,
+    host: &dyn Host,
+) -> Result<Options, ConfigError> {
+    let mut document = Document::default();
+    document.add(&text(path)?, path)?;
+    let patterns = sections::include_patterns(Source { document: &document, file: path }, host)?;
+    let mut notices = Vec::new();
+    if let Some(patterns) = patterns {
+        document.expand_here(&sections::here(host, path));
+        for pattern in &patterns {
+            include(&mut document, pattern, host, &mut notices)?;
+        }
+    }
+    let mut options =
+        sections::load(Source { document: &document, file: path }, command_line, host)?;
+    notices.append(&mut options.notices);
+    options.notices = notices;
+    Ok(options)
+}
+
+/// Reads supervisorctl's part of a configuration; `[include]` is not followed.
+///
+/// # Errors
+/// The first fault of the file.
+pub fn load_ctl(path: &str, host: &dyn Host) -> Result<CtlOptions, ConfigError> {
+    let mut document = Document::default();
+    document.add(&text(path)?, path)?;
+    sections::load_ctl(Source { document: &document, file: path }, host)
+}
+
+fn text(path: &str) -> Result<String, ConfigError> {
+    if !Path::new(path).exists() {
+        return Err(ConfigError::NotFound(path.to_owned()));
+    }
+    let bytes = fs::read(path).map_err(|_| ConfigError::NotReadable(path.to_owned()))?;
+    utf8(bytes, path)
+}
+
+fn utf8(bytes: Vec<u8>, path: &str) -> Result<String, ConfigError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = valid.filter(|byte| **byte == b'\n').count() + 1;
+        ConfigError::NotUtf8 { file: path.to_owned(), line }
+    })
+}
+
+/// Reads the matches of one pattern in order of their names. One that cannot be read is skipped.
+fn include(
+    document: &mut Document,
+    pattern: &str,
+    host: &dyn Host,
+    notices: &mut Vec<Notice>,
+) -> Result<(), ConfigError> {
+    let mut files = matches(pattern);
+    files.sort();
+    if files.is_empty() {
+        let text = format!("No file matches via include \"{pattern}\"");
+        notices.push(Notice { level: NoticeLevel::Warn, text });
+    }
+    for file in files {
+        let text = format!("Included extra file \"{file}\" during parsing");
+        notices.push(Notice { level: NoticeLevel::Info, text });
+        if let Ok(bytes) = fs::read(&file) {
+            document.add(&utf8(bytes, &file)?, &file)?;
+        }
+        document.expand_here(&sections::here(host, &file));
+    }
+    Ok(())
+}
+
+/// The paths that a pattern names, spelled as the pattern spells them: `*`, `?`, `[...]`,
+/// `[!...]` within one component. A leading dot must be written; `**` is `*`.
+fn matches(pattern: &str) -> Vec<String> {
+    if !is_magic(pattern) {
+        let exists = Path::new(pattern).symlink_metadata().is_ok();
+        return if exists { vec![pattern.to_owned()] } else { Vec::new() };
+    }
+    let name = pattern.rsplit_once('/').map_or(pattern, |(_, name)| name);
+    let directory = dirname(pattern);
+    let directories =
+        if is_magic(directory) { matches(directory) } else { vec![directory.to_owned()] };
+    let mut compiled = HashMap::new();
+    let mut out = Vec::new();
+    for directory in directories {
+        if is_magic(name) {
+            let pattern = compiled.entry(name).or_insert_with(|| component(name));
+            let names = names(&directory).into_iter().filter(|n| matches_name(pattern, n));
+            out.extend(names.map(|n| join(&directory, &n)));
+            continue;
+        }
+        let path = join(&directory, name);
+        let exists = if name.is_empty() {
+            Path::new(&directory).is_dir()
+        } else {
+            Path::new(&path).symlink_metadata().is_ok()
+        };
+        if exists {
+            out.push(if name.is_empty() { format!("{directory}/") } else { path });
+        }
+    }
+    out
+}
+
+fn is_magic(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '['])
+}
+
+/// The names in a directory; none if it cannot be read.
+fn names(directory: &str) -> Vec<String> {
+    let directory = if directory.is_empty() { "." } else { directory };
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+fn matches_name(pattern: &Option<Pattern>, name: &str) -> bool {
+    let options = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    pattern.as_ref().is_some_and(|pattern| pattern.matches_with(name, options))
+}
+
+/// A pattern of one component. The `glob` crate gives `**` a meaning and refuses a `[` that is
+/// not closed, which is a plain character here.
+fn component(text: &str) -> Option<Pattern> {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let after = rest.get(c.len_utf8()..).unwrap_or_default();
+        rest = match (c, set_end(after)) {
+            ('[', Some(end)) => {
+                plain.push('[');
+                plain.push_str(after.get(..end).unwrap_or_default());
+                after.get(end..).unwrap_or_default()
+            }
+            ('[', None) => {
+                plain.push_str("[[]");
+                after
+            }
+            ('*', _) => {
+                plain.push('*');
+                after.trim_start_matches('*')
+            }
+            (c, _) => {
+                plain.push(c);
+                after
+            }
+        };
+    }
+    Pattern::new(&plain).ok()
+}
+
+/// Where the set ends whose `[` stands before `text`: behind its `]`. A `]` at the start of the
+/// set is one of its characters.
+fn set_end(text: &str) -> Option<usize> {
+    let start = usize::from(text.starts_with('!'));
+    let start = start + usize::from(text.get(start..)?.starts_with(']'));
+    Some(start + text.get(start..)?.find(']')? + 1)
+}
+
+#[cfg(test)]
+mod tests;
