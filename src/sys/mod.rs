@@ -7,6 +7,7 @@ pub mod daemonize;
 pub mod errno;
 pub mod file;
 pub mod limits;
+pub mod net;
 pub mod pidfile;
 pub mod pipe;
 pub mod poll;
