@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+/// Where in the text a part stands.
+type Part = Range<usize>;
+
 /// Headers that one request may have.
 pub const MAX_HEADERS: usize = 100;
 /// Headers that nearly all requests get along with; parsing into these is cheaper.
@@ -12,10 +15,10 @@ const USUAL_HEADERS: usize = 16;
 #[derive(Debug)]
 pub struct Head {
     text: String,
-    method: Range<usize>,
-    target: Range<usize>,
-    version: Range<usize>,
-    headers: Vec<(Range<usize>, Range<usize>)>,
+    method: Part,
+    target: Part,
+    version: Part,
+    headers: Vec<(Part, Part)>,
     framing: Framing,
     keep_alive: bool,
 }
@@ -63,7 +66,7 @@ impl Head {
         Ok(head)
     }
 
-    fn part(&self, range: &Range<usize>) -> &str {
+    fn part(&self, range: &Part) -> &str {
         self.text.get(range.clone()).unwrap_or_default()
     }
 
@@ -155,6 +158,13 @@ impl Head {
     }
 }
 
+/// The version of a request line, even if the headers behind it are bad; HTTP/1.0 if it is none.
+pub fn version_of(bytes: &[u8]) -> &str {
+    let line = bytes.split(|&b| b == b'\r').next().unwrap_or_default();
+    let line = std::str::from_utf8(line).unwrap_or_default();
+    request_line(line).ok().and_then(|(_, _, at)| line.get(at)).unwrap_or("HTTP/1.0")
+}
+
 /// Where the head ends (behind its empty line), if it does. `from` is where the last search of
 /// the same bytes ended without finding it.
 pub fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
@@ -176,7 +186,7 @@ pub fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// `METHOD URI HTTP/x.y`, one blank between.
-fn request_line(line: &str) -> Result<(Range<usize>, Range<usize>, Range<usize>), BadHead> {
+fn request_line(line: &str) -> Result<(Part, Part, Part), BadHead> {
     let mut words = line.split(' ');
     let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
@@ -207,7 +217,7 @@ fn has_bare_line_feed(block: &[u8]) -> bool {
 }
 
 /// Where name and value of each header stand, counted from `base` before the block.
-fn header_ranges(block: &[u8], base: usize) -> Result<Vec<(Range<usize>, Range<usize>)>, BadHead> {
+fn header_ranges(block: &[u8], base: usize) -> Result<Vec<(Part, Part)>, BadHead> {
     let mut usual = [httparse::EMPTY_HEADER; USUAL_HEADERS];
     match httparse::parse_headers(block, &mut usual) {
         Ok(httparse::Status::Complete((_, found))) => Ok(ranges(block, base, found)),
@@ -223,11 +233,7 @@ fn header_ranges(block: &[u8], base: usize) -> Result<Vec<(Range<usize>, Range<u
     }
 }
 
-fn ranges(
-    block: &[u8],
-    base: usize,
-    found: &[httparse::Header<'_>],
-) -> Vec<(Range<usize>, Range<usize>)> {
+fn ranges(block: &[u8], base: usize, found: &[httparse::Header<'_>]) -> Vec<(Part, Part)> {
     let start = block.as_ptr() as usize;
     let range = |part: &[u8]| {
         // An empty value may point anywhere.

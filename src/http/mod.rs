@@ -1,10 +1,32 @@
-//! The HTTP server: bounded everywhere, a thread for the connections, a pool for whole requests.
+//! The HTTP server: bounded everywhere, one thread for the connections, a pool of the caller's
+//! for whole requests.
+//!
+//! ```text
+//! newcomer → acceptor (head, credentials, body) → queue → pool thread → Request::respond
+//!               ↑ idle, rest of an answer for a slow reader                  │
+//!               └─────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Invariants:
+//! 1. A pool thread never waits for a client, but for a few milliseconds that are bounded.
+//! 2. A connection is in one place: acceptor, inbox, queue, request, or the pool thread that
+//!    answered it. So a bound on connections bounds all of these.
+//! 3. Everything that waits has a deadline, and memory grows with what came, never with what
+//!    was announced.
+//! 4. Without connections the acceptor sleeps without a time-out.
 #![deny(unsafe_code)]
 
+mod acceptor;
 pub mod auth;
+mod connection;
+mod core;
 pub mod head;
 mod limits;
+mod request;
 mod response;
+mod server;
 
-pub use limits::{HttpNotice, Limits, Trouble};
-pub use response::{HttpDate, Response, http_date, reason};
+pub use self::limits::{HttpNotice, Limits, Trouble};
+pub use self::request::{Request, Stream};
+pub use self::response::{HttpDate, Response, http_date, reason};
+pub use self::server::{Server, Work};

@@ -64,7 +64,11 @@ impl Response {
     pub fn header(mut self, name: &str, value: &str) -> Response {
         self.headers.push_str(name);
         self.headers.push_str(": ");
-        self.headers.extend(value.chars().filter(|c| !c.is_control()));
+        if value.chars().any(char::is_control) {
+            self.headers.extend(value.chars().filter(|c| !c.is_control()));
+        } else {
+            self.headers.push_str(value);
+        }
         self.headers.push_str("\r\n");
         self
     }

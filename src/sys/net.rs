@@ -405,7 +405,7 @@ fn owner_of(file: &str) -> Result<NameOwner, ListenError> {
     }
     let answered = send(fd.as_fd(), b"GET / HTTP/1.0\r\n\r\n", b"").and_then(|_| {
         wait_until(fd.as_fd(), poll::IN, Instant::now() + PROBE_TIME)?;
-        receive(fd.as_fd(), &mut Vec::new(), 1)
+        receive(fd.as_fd(), &mut Vec::new())
     });
     Ok(match answered {
         Ok(0) => NameOwner::Stale(found),
@@ -451,17 +451,17 @@ fn identity(path: &str) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
-/// Receives at most so many bytes behind those in the buffer, which grows by as much as it must.
-/// Returns 0 at the end of the stream.
+/// Receives into the buffer's spare capacity, of which the caller sees to; a full buffer grows
+/// by 512 bytes. Returns 0 at the end of the stream.
 ///
 /// # Errors
 /// `WouldBlock`; those of `recv`.
-pub fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, at_most: usize) -> io::Result<usize> {
-    if buffer.capacity() - buffer.len() < at_most {
-        buffer.reserve_exact(at_most);
+pub fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    if buffer.capacity() == buffer.len() {
+        buffer.reserve_exact(512);
     }
     let spare = buffer.spare_capacity_mut();
-    let room = spare.len().min(at_most);
+    let room = spare.len();
     loop {
         // SAFETY: `room` bytes from there on belong to the buffer and need not be initialized.
         let got = unsafe {

@@ -1,0 +1,343 @@
+//! The thread that owns every connection which is idle, half sent or slow to read. One `poll`
+//! waits for all of them and for newcomers; without connections it has no time-out.
+
+use std::any::Any;
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::connection::{Connection, LAST_TIME, Turn, Worth};
+use super::core::Core;
+use super::limits::Trouble;
+use super::request::Request;
+use crate::sys::net::Listener;
+use crate::sys::poll::{self, PollFd};
+
+/// Newcomers taken from one listener before the others get their turn.
+const ACCEPTS_A_TURN: usize = 64;
+/// How long the listeners rest when accepting fails and nothing here can cure it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Acceptor {
+    core: Arc<Core>,
+    deliver: Box<dyn Fn(Request) + Send>,
+    listeners: Vec<Listener>,
+    #[expect(clippy::vec_box, reason = "they move between lists and threads")]
+    connections: Vec<Box<Connection>>,
+    /// The list of the last `poll`, kept for its memory.
+    polled: Vec<PollFd>,
+    /// A descriptor to give up when there is none to accept with.
+    reserve: Option<OwnedFd>,
+    paused_until: Option<Instant>,
+    /// Set once the server is stopped: the end of all answers.
+    ends: Option<Instant>,
+}
+
+/// What came of one attempt to accept.
+enum Accepted {
+    Go,
+    Enough,
+    Pause,
+}
+
+impl Acceptor {
+    pub(super) fn new(
+        core: Arc<Core>,
+        listeners: Vec<Listener>,
+        deliver: Box<dyn Fn(Request) + Send>,
+    ) -> io::Result<Acceptor> {
+        let reserve = Some(core.waker.as_fd().try_clone_to_owned()?);
+        Ok(Acceptor {
+            core,
+            deliver,
+            listeners,
+            connections: Vec::new(),
+            polled: Vec::new(),
+            reserve,
+            paused_until: None,
+            ends: None,
+        })
+    }
+
+    /// The thread's whole life.
+    pub(super) fn run(mut self) {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| self.turn())) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(panic) => {
+                    self.core.notices.report(Trouble::Panic, panic_text(&*panic));
+                    // Whichever connection it was, it is gone then. Should it be none of them,
+                    // a pause keeps the next panic from following at once.
+                    self.connections.clear();
+                    thread::park_timeout(PAUSE);
+                }
+            }
+        }
+        // What came in after the last look and before it was known that nobody looks any more.
+        for connection in self.core.take_inbox().returned {
+            connection.send_last();
+        }
+    }
+
+    /// Takes what was handed in, waits, serves what is ready, accepts.
+    fn turn(&mut self) -> ControlFlow<()> {
+        self.collect();
+        if self.core.is_stopped() {
+            self.wind_up()?;
+        }
+        let ready = self.wait();
+        self.serve(&ready);
+        self.accept_all(&ready);
+        self.polled = ready;
+        ControlFlow::Continue(())
+    }
+
+    fn collect(&mut self) {
+        let inbox = self.core.take_inbox();
+        if let Some(listeners) = inbox.listeners {
+            self.listeners = listeners;
+            self.connections.retain(|c| !(c.info().is_closed() && c.worth() <= Worth::Idle));
+        }
+        for connection in inbox.returned {
+            if connection.is_sending() {
+                self.connections.push(connection);
+                self.bound_unsent();
+            } else if !connection.info().is_closed() {
+                self.step(connection, Connection::advance);
+            }
+        }
+    }
+
+    /// After a stop only answers that are on their way keep this thread, for a while.
+    fn wind_up(&mut self) -> ControlFlow<()> {
+        self.listeners.clear();
+        self.connections.retain(|connection| connection.is_sending());
+        let ends = *self.ends.get_or_insert_with(|| Instant::now() + LAST_TIME);
+        if self.connections.is_empty() || Instant::now() >= ends {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Waits for the waker, the listeners and the connections, listed in this order.
+    fn wait(&mut self) -> Vec<PollFd> {
+        let now = Instant::now();
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+        }
+        if self.reserve.is_none() {
+            self.reserve = self.core.waker.as_fd().try_clone_to_owned().ok();
+        }
+        let mut list = mem::take(&mut self.polled);
+        list.clear();
+        list.push(poll::entry(self.core.waker.as_raw_fd(), poll::IN));
+        for listener in &self.listeners {
+            let open = self.paused_until.is_none() && self.room(listener.info().is_unix());
+            // A negative descriptor is passed over.
+            list.push(poll::entry(if open { listener.as_raw_fd() } else { -1 }, poll::IN));
+        }
+        list.extend(self.connections.iter().map(|c| poll::entry(c.as_raw_fd(), c.events())));
+        let deadlines = self.connections.iter().map(|connection| connection.deadline());
+        let deadline = deadlines.chain(self.paused_until).chain(self.ends).min();
+        let timeout = deadline.map(|deadline| deadline.saturating_duration_since(now));
+        match poll::poll(&mut list, timeout) {
+            Ok(_) => {
+                if list.first().is_some_and(|waker| waker.revents != 0) {
+                    self.core.waker.clear();
+                }
+            }
+            Err(error) => {
+                self.core.notices.report(Trouble::Poll, error);
+                // Most likely the process may now have fewer descriptors than are listed.
+                list.iter_mut().for_each(|entry| entry.revents = 0);
+                if !self.evict(|_| true) {
+                    thread::park_timeout(PAUSE);
+                }
+            }
+        }
+        list
+    }
+
+    /// Moves on the connections that are ready or whose time is over.
+    fn serve(&mut self, ready: &[PollFd]) {
+        let first = 1 + self.listeners.len();
+        let now = Instant::now();
+        let before = mem::take(&mut self.connections);
+        self.connections.reserve(before.len());
+        // After an eviction the lists differ, so they are matched by descriptor.
+        let mut entries = ready.iter().skip(first);
+        for connection in before {
+            let fd = connection.as_raw_fd();
+            let revents = entries.find(|entry| entry.fd == fd).map_or(0, |entry| entry.revents);
+            if revents != 0 {
+                self.step(connection, Connection::advance);
+            } else if connection.deadline() <= now {
+                self.step(connection, Connection::expire);
+            } else {
+                self.connections.push(connection);
+            }
+        }
+    }
+
+    /// Moves one connection on; a panic costs this connection alone.
+    fn step(&mut self, connection: Box<Connection>, act: fn(Box<Connection>) -> Turn) {
+        match catch_unwind(AssertUnwindSafe(|| act(connection))) {
+            Ok(Turn::Wait(mut connection)) => {
+                connection.rest();
+                self.connections.push(connection);
+            }
+            Ok(Turn::Request(request)) => (self.deliver)(request),
+            Ok(Turn::Close) => {}
+            Err(panic) => self.core.notices.report(Trouble::Panic, panic_text(&*panic)),
+        }
+    }
+
+    fn accept_all(&mut self, ready: &[PollFd]) {
+        for (at, _) in ready.iter().skip(1).enumerate().filter(|(_, entry)| entry.revents != 0) {
+            let Some(listener) = self.listeners.get(at).cloned() else { return };
+            for _ in 0..ACCEPTS_A_TURN {
+                match self.accept(&listener) {
+                    Accepted::Go => {}
+                    Accepted::Enough => break,
+                    Accepted::Pause => {
+                        self.paused_until = Some(Instant::now() + PAUSE);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, listener: &Listener) -> Accepted {
+        if !self.make_room(listener.info().is_unix()) {
+            return Accepted::Enough;
+        }
+        match listener.accept() {
+            Ok((socket, peer)) => {
+                let now = Instant::now();
+                let connection = Connection::new(socket, &self.core, listener.info(), peer, now);
+                self.step(connection, Connection::advance);
+                Accepted::Go
+            }
+            Err(error) => self.accept_failed(listener, &error),
+        }
+    }
+
+    fn accept_failed(&mut self, listener: &Listener, error: &io::Error) -> Accepted {
+        use nix::errno::Errno as E;
+        match error.kind() {
+            ErrorKind::WouldBlock => return Accepted::Enough,
+            // It broke before it was taken, or a firewall forbids it: the next may be well.
+            ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::NotConnected
+            | ErrorKind::Interrupted
+            | ErrorKind::PermissionDenied => return Accepted::Go,
+            _ => {}
+        }
+        if listener.info().is_closed() {
+            return Accepted::Enough;
+        }
+        match error.raw_os_error().map(E::from_raw) {
+            Some(E::EPROTO | E::ENETDOWN | E::ENETUNREACH | E::EHOSTDOWN | E::EHOSTUNREACH) => {
+                Accepted::Go
+            }
+            Some(E::EMFILE | E::ENFILE) => {
+                self.core.notices.report(Trouble::Descriptors, error);
+                self.out_of_descriptors(listener)
+            }
+            _ => {
+                self.core.notices.report(Trouble::Accept, error);
+                Accepted::Pause
+            }
+        }
+    }
+
+    /// An idle connection makes room; else the newcomer is closed with the reserve's descriptor,
+    /// so that it learns at once what would otherwise keep `poll` awake for ever.
+    fn out_of_descriptors(&mut self, listener: &Listener) -> Accepted {
+        if self.evict(|connection| connection.worth() <= Worth::Idle) {
+            return Accepted::Go;
+        }
+        if self.reserve.take().is_none() {
+            return Accepted::Pause;
+        }
+        let closed = listener.accept().is_ok();
+        self.reserve = self.core.waker.as_fd().try_clone_to_owned().ok();
+        if closed && self.reserve.is_some() { Accepted::Go } else { Accepted::Pause }
+    }
+
+    /// Whether TCP has all the connections that it may have.
+    fn tcp_full(&self) -> bool {
+        let limits = &self.core.limits;
+        let (tcp, _) = self.core.connections();
+        tcp >= limits.connections.saturating_sub(limits.reserved_for_unix)
+    }
+
+    /// Whether the bound lets such a newcomer in now.
+    fn below_bound(&self, unix: bool) -> bool {
+        let (tcp, local) = self.core.connections();
+        tcp + local < self.core.limits.connections && (unix || !self.tcp_full())
+    }
+
+    /// Whether such a newcomer can be let in, if need be in another's place.
+    fn room(&self, unix: bool) -> bool {
+        let only_tcp = !unix && self.tcp_full();
+        let victims = || self.connections.iter().any(|c| !(only_tcp && c.info().is_unix()));
+        if self.below_bound(unix) || victims() {
+            return true;
+        }
+        self.core.notices.report(Trouble::Connections, "");
+        self.core.want_room();
+        // One may have ended before it was known that this matters.
+        self.below_bound(unix)
+    }
+
+    /// Lets a newcomer in, in the place of the connection worth least, if it must be. TCP makes
+    /// room first; a part is reserved for the unix socket.
+    fn make_room(&mut self, unix: bool) -> bool {
+        while !self.below_bound(unix) {
+            let only_tcp = !unix && self.tcp_full();
+            let evicted =
+                self.evict(|c| !c.info().is_unix()) || (!only_tcp && self.evict(|_| true));
+            if !evicted {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Closes the one that is worth least and nearest to its end, of those that fit.
+    fn evict(&mut self, fits: impl Fn(&Connection) -> bool) -> bool {
+        let candidates = self.connections.iter().enumerate().filter(|(_, c)| fits(c));
+        let Some((at, _)) = candidates.min_by_key(|(_, c)| (c.worth(), c.deadline())) else {
+            return false;
+        };
+        self.connections.remove(at);
+        true
+    }
+
+    /// Answers that nobody reads may not pile up: the one unread for longest goes.
+    fn bound_unsent(&mut self) {
+        let unsent = |connections: &[Box<Connection>]| -> usize {
+            connections.iter().map(|connection| connection.unsent()).sum()
+        };
+        while unsent(&self.connections) > self.core.limits.unsent_bytes {
+            self.core.notices.report(Trouble::Unsent, "");
+            if !self.evict(|connection| connection.is_sending()) {
+                return;
+            }
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
+}

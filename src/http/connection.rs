@@ -1,0 +1,499 @@
+//! One connection and the phase it is in. Whoever holds it, acceptor or pool thread, moves it on
+//! with [`Connection::advance`], which never blocks.
+
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::auth::{self, Access};
+use super::core::Core;
+use super::head::{Framing, Head, end_of_head, version_of};
+use super::limits::Trouble;
+use super::request::Request;
+use super::response::{Announce, Extent, Response};
+use crate::sys::net::{self, ListenerInfo, Peer};
+use crate::sys::poll;
+
+/// The first buffer; nearly all requests fit in.
+const FIRST_READ: usize = 2048;
+/// Bodies up to this length are not counted against all bodies together: so many connections
+/// as there may be can't hold much of these.
+const SMALL_BODY: usize = 16 << 10;
+/// Reads or writes in one turn, so that one busy connection doesn't hold up the others.
+const STEPS: usize = 64;
+/// How long, and how many bytes, a refused request's rest is read away. Closing before that
+/// would let the kernel drop the refusal too.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+const DRAIN_BYTES: usize = 32 << 20;
+/// How long an answer may still be sent once the server was stopped.
+pub(super) const LAST_TIME: Duration = Duration::from_secs(2);
+
+/// Where a connection stands.
+enum Phase {
+    /// No request yet, or a part of its head.
+    Head,
+    /// The head has come; so many bytes of body must follow.
+    Body(Head, usize),
+    /// A wrong password: the answer waits for the deadline.
+    Withheld(Vec<u8>),
+    /// An answer is on its way.
+    Sending(Then),
+    /// Answered for good; so many bytes were read away.
+    Draining(usize),
+}
+
+/// What comes after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Keep,
+    Close,
+    /// Close, but read away first what the client still sends.
+    Drain,
+}
+
+/// An answer and how much of it is sent.
+#[derive(Default)]
+struct Output {
+    head: Vec<u8>,
+    body: Vec<u8>,
+    sent: usize,
+}
+
+impl Output {
+    fn rest(&self) -> (&[u8], &[u8]) {
+        let in_body = self.sent.saturating_sub(self.head.len());
+        (
+            self.head.get(self.sent..).unwrap_or_default(),
+            self.body.get(in_body..).unwrap_or_default(),
+        )
+    }
+
+    fn unsent(&self) -> usize {
+        (self.head.len() + self.body.len()).saturating_sub(self.sent)
+    }
+}
+
+/// What [`Connection::advance`] came to.
+pub(super) enum Turn {
+    /// Nothing more can be done now.
+    Wait(Box<Connection>),
+    /// A whole request.
+    Request(Request),
+    /// It is over.
+    Close,
+}
+
+/// What one step of a phase came to.
+enum Step {
+    Again,
+    Wait,
+    Ready(Head, Vec<u8>),
+    Close,
+}
+
+/// The order in which connections make room for newcomers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Worth {
+    Refused,
+    Idle,
+    HalfHead,
+    HalfBody,
+    Unread,
+}
+
+pub(super) struct Connection {
+    socket: OwnedFd,
+    core: Arc<Core>,
+    info: Arc<ListenerInfo>,
+    peer: Peer,
+    phase: Phase,
+    /// When the phase ends, one way or the other.
+    deadline: Instant,
+    /// Received, not yet consumed.
+    input: Vec<u8>,
+    /// So much of the input holds no end of a head.
+    searched: usize,
+    output: Output,
+    /// Bytes counted in [`Core::hold`].
+    held: usize,
+}
+
+impl Connection {
+    pub(super) fn new(
+        socket: OwnedFd,
+        core: &Arc<Core>,
+        info: &Arc<ListenerInfo>,
+        peer: Peer,
+        now: Instant,
+    ) -> Box<Connection> {
+        core.connected(info.is_unix());
+        Box::new(Connection {
+            socket,
+            core: Arc::clone(core),
+            info: Arc::clone(info),
+            peer,
+            phase: Phase::Head,
+            deadline: now + core.limits.idle_time,
+            input: Vec::new(),
+            searched: 0,
+            output: Output::default(),
+            held: 0,
+        })
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(super) fn info(&self) -> &Arc<ListenerInfo> {
+        &self.info
+    }
+
+    pub(super) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether the connection waits for a request of which nothing has come.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Head) && self.input.is_empty()
+    }
+
+    /// Whether more of a request can come.
+    pub(super) fn is_receiving(&self) -> bool {
+        matches!(self.phase, Phase::Head | Phase::Body(..))
+    }
+
+    pub(super) fn is_sending(&self) -> bool {
+        matches!(self.phase, Phase::Sending(_))
+    }
+
+    /// Bytes of its answer that the client has not taken.
+    pub(super) fn unsent(&self) -> usize {
+        self.output.unsent()
+    }
+
+    /// How soon it makes room for others.
+    pub(super) fn worth(&self) -> Worth {
+        match self.phase {
+            Phase::Withheld(_) | Phase::Draining(_) => Worth::Refused,
+            Phase::Head if self.input.is_empty() => Worth::Idle,
+            Phase::Head => Worth::HalfHead,
+            Phase::Body(..) => Worth::HalfBody,
+            Phase::Sending(_) => Worth::Unread,
+        }
+    }
+
+    /// What to poll for.
+    pub(super) fn events(&self) -> i16 {
+        match self.phase {
+            Phase::Head | Phase::Body(..) | Phase::Draining(_) => poll::IN,
+            Phase::Sending(_) => poll::OUT,
+            Phase::Withheld(_) => net::HUNG_UP,
+        }
+    }
+
+    /// Gives the buffer of an idle connection back.
+    pub(super) fn rest(&mut self) {
+        if self.is_idle() {
+            self.input = Vec::new();
+        }
+    }
+
+    /// Does all that can be done without waiting.
+    pub(super) fn advance(mut self: Box<Self>) -> Turn {
+        for _ in 0..STEPS {
+            let step = match self.phase {
+                Phase::Head => self.step_head(),
+                Phase::Body(_, length) => self.step_body(length),
+                // The answer's time is the deadline, unless the client has gone before.
+                Phase::Withheld(_) if net::peer_gone(self.socket.as_fd()) => Step::Close,
+                Phase::Withheld(_) => Step::Wait,
+                Phase::Sending(then) => self.step_sending(then),
+                Phase::Draining(read) => self.step_draining(read),
+            };
+            match step {
+                Step::Again => {}
+                Step::Wait => return Turn::Wait(self),
+                Step::Ready(head, body) => return Turn::Request(Request::new(head, body, self)),
+                Step::Close => return Turn::Close,
+            }
+        }
+        Turn::Wait(self)
+    }
+
+    /// The deadline has passed: a withheld answer is due, all else is over.
+    pub(super) fn expire(mut self: Box<Self>) -> Turn {
+        match mem::replace(&mut self.phase, Phase::Head) {
+            Phase::Withheld(answer) => {
+                self.load(answer, Vec::new(), Then::Drain);
+                self.advance()
+            }
+            Phase::Head | Phase::Body(..) | Phase::Sending(_) | Phase::Draining(_) => Turn::Close,
+        }
+    }
+
+    fn step_head(&mut self) -> Step {
+        // Empty lines before a request are nothing.
+        while self.input.starts_with(b"\r\n") {
+            self.input.drain(..2);
+            self.searched = 0;
+        }
+        let most = self.core.limits.head_bytes;
+        if let Some(end) = end_of_head(&self.input, self.searched) {
+            return if end > most { self.refuse(431) } else { self.take_head(end) };
+        }
+        self.searched = self.input.len();
+        if self.input.len() >= most {
+            return self.refuse(431);
+        }
+        if self.input.capacity() - self.input.len() < FIRST_READ / 8 {
+            self.input.reserve(FIRST_READ);
+        }
+        let first = self.input.is_empty();
+        let step = self.read();
+        if first && matches!(step, Step::Again) {
+            // Never later than before, lest empty lines keep the connection for ever.
+            self.deadline = self.deadline.min(Instant::now() + self.core.limits.head_time);
+        }
+        step
+    }
+
+    /// Judges a head that is complete, before anything of the body is waited for.
+    fn take_head(&mut self, end: usize) -> Step {
+        let Ok(head) = Head::parse(self.input.get(..end).unwrap_or_default()) else {
+            return self.refuse(400);
+        };
+        match auth::check(self.info.credentials(), head.header("authorization")) {
+            Access::Granted => {}
+            Access::Malformed => return self.refuse(400),
+            Access::Missing => return self.refuse(401),
+            Access::Wrong => return self.withhold(),
+        }
+        let length = match head.framing() {
+            Framing::Unknown => return self.refuse(411),
+            Framing::None => 0,
+            Framing::Length(length) => match usize::try_from(length) {
+                Ok(length) if length <= self.core.limits.body_bytes => length,
+                _ => return self.refuse(413),
+            },
+        };
+        self.searched = 0;
+        let all_there = self.input.len() - end;
+        if all_there >= length && self.input.capacity() <= SMALL_BODY {
+            // The usual case: the buffer stays for the next request.
+            let body = self.input.get(end..end + length).unwrap_or_default().to_vec();
+            self.input.drain(..end + length);
+            return Step::Ready(head, body);
+        }
+        self.input.drain(..end);
+        self.deadline = Instant::now() + self.core.limits.body_time;
+        self.phase = Phase::Body(head, length);
+        Step::Again
+    }
+
+    fn step_body(&mut self, length: usize) -> Step {
+        if self.input.len() >= length {
+            return self.take_body(length);
+        }
+        // The buffer grows with what has come, never with what was announced.
+        if self.input.capacity() == self.input.len() {
+            let more = self.input.len().max(FIRST_READ).min(length - self.input.len());
+            let counted = self.input.len() + more;
+            if counted > SMALL_BODY.max(self.held) {
+                if !self.core.hold(counted - self.held) {
+                    self.core.notices.report(Trouble::Bodies, self.peer);
+                    return self.refuse(503);
+                }
+                self.held = counted;
+            }
+            self.input.reserve_exact(more);
+        }
+        self.read()
+    }
+
+    fn take_body(&mut self, length: usize) -> Step {
+        let Phase::Body(head, _) = mem::replace(&mut self.phase, Phase::Head) else {
+            return Step::Close;
+        };
+        let next = self.input.split_off(length);
+        let mut body = mem::replace(&mut self.input, next);
+        if body.capacity() > body.len().saturating_mul(2) {
+            body.shrink_to_fit();
+        }
+        Step::Ready(head, body)
+    }
+
+    /// One read into the buffer's spare room.
+    fn read(&mut self) -> Step {
+        match net::receive(self.socket.as_fd(), &mut self.input) {
+            Ok(0) => Step::Close,
+            Ok(_) => Step::Again,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Wait,
+            Err(_) => Step::Close,
+        }
+    }
+
+    fn step_sending(&mut self, then: Then) -> Step {
+        match self.send() {
+            Ok(()) if self.output.unsent() > 0 => Step::Again,
+            Ok(()) => self.sent(then),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Wait,
+            Err(_) => Step::Close,
+        }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        let (head, body) = self.output.rest();
+        self.output.sent += net::send(self.socket.as_fd(), head, body)?;
+        if self.output.unsent() > 0 {
+            self.deadline = Instant::now() + self.core.limits.unread_time;
+        }
+        Ok(())
+    }
+
+    /// The answer is out.
+    fn sent(&mut self, then: Then) -> Step {
+        self.output = Output::default();
+        match then {
+            Then::Close => Step::Close,
+            Then::Keep => {
+                self.phase = Phase::Head;
+                let limits = &self.core.limits;
+                let time = if self.input.is_empty() { limits.idle_time } else { limits.head_time };
+                self.deadline = Instant::now() + time;
+                if self.input.is_empty() { Step::Wait } else { Step::Again }
+            }
+            Then::Drain => {
+                net::end_sending(self.socket.as_fd());
+                self.release_body();
+                self.input = Vec::with_capacity(FIRST_READ);
+                self.deadline = Instant::now() + DRAIN_TIME;
+                self.phase = Phase::Draining(0);
+                Step::Again
+            }
+        }
+    }
+
+    fn step_draining(&mut self, read: usize) -> Step {
+        self.input.clear();
+        let step = self.read();
+        let read = read + self.input.len();
+        self.phase = Phase::Draining(read);
+        if read > DRAIN_BYTES { Step::Close } else { step }
+    }
+
+    /// The refusal of what stands in the input, or is being received as its body.
+    fn refusal(&self, status: u16) -> Vec<u8> {
+        let (version, head_only) = match &self.phase {
+            Phase::Body(head, _) => (head.version(), head.method() == "HEAD"),
+            _ => (version_of(&self.input), self.input.starts_with(b"HEAD ")),
+        };
+        let extent = if head_only { Extent::HeadOnly } else { Extent::Whole };
+        let (response, announce) = match status {
+            401 => {
+                let response = Response::new(401)
+                    .header("Connection", "close")
+                    .header("WWW-Authenticate", "Basic realm=\"default\"");
+                (response.error_page(), Announce::Nothing)
+            }
+            _ => (Response::error(status), Announce::Close),
+        };
+        let (mut head, body) = response.render(version, extent, announce);
+        head.extend_from_slice(&body);
+        head
+    }
+
+    /// Answers with an error and ends the connection: where its next request would begin is
+    /// either unknown or not worth the wait.
+    fn refuse(&mut self, status: u16) -> Step {
+        let answer = self.refusal(status);
+        self.input = Vec::new();
+        self.load(answer, Vec::new(), Then::Drain);
+        Step::Again
+    }
+
+    /// Refuses a wrong password, but later.
+    fn withhold(&mut self) -> Step {
+        let now = Instant::now();
+        let answer = self.refusal(401);
+        self.input = Vec::new();
+        self.deadline = now + self.core.login_failed(self.peer, now);
+        self.phase = Phase::Withheld(answer);
+        Step::Wait
+    }
+
+    /// Sets the answer to be sent.
+    pub(super) fn load(&mut self, head: Vec<u8>, body: Vec<u8>, then: Then) {
+        self.output = Output { head, body, sent: 0 };
+        self.deadline = Instant::now() + self.core.limits.unread_time;
+        self.phase = Phase::Sending(then);
+    }
+
+    /// Sends the answer, waiting a little for the reader unless others wait for this thread.
+    /// `None`: it is sent and the connection over, or broken.
+    pub(super) fn send_soon(mut self: Box<Self>) -> Option<Box<Connection>> {
+        let mut deadline = None;
+        while let Phase::Sending(then) = self.phase {
+            match self.step_sending(then) {
+                Step::Close => return None,
+                Step::Again | Step::Ready(..) => {}
+                Step::Wait if !self.is_sending() => break,
+                Step::Wait => {
+                    let limits = &self.core.limits;
+                    let until = *deadline.get_or_insert_with(|| Instant::now() + limits.send_time);
+                    let busy = self.core.backlog.load(std::sync::atomic::Ordering::Relaxed) > 0;
+                    if busy || net::wait_until(self.socket.as_fd(), poll::OUT, until).is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        Some(self)
+    }
+
+    /// Sends what is left of an answer when no acceptor will do it any more.
+    pub(super) fn send_last(mut self: Box<Self>) {
+        let deadline = Instant::now() + LAST_TIME;
+        while let Phase::Sending(then) = self.phase {
+            match self.step_sending(then) {
+                Step::Again => {}
+                Step::Close | Step::Ready(..) => return,
+                Step::Wait => {
+                    if net::wait_until(self.socket.as_fd(), poll::OUT, deadline).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The request's body is no longer ours to count.
+    pub(super) fn release_body(&mut self) {
+        if self.held > 0 {
+            self.core.release(mem::take(&mut self.held));
+        }
+    }
+
+    pub(super) fn socket(&self) -> &OwnedFd {
+        &self.socket
+    }
+}
+
+impl AsRawFd for Connection {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.release_body();
+        self.core.disconnected(self.info.is_unix());
+    }
+}

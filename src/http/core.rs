@@ -1,0 +1,138 @@
+//! What the acceptor, the pool's threads and every connection share.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::{io, mem};
+
+use super::auth::FailedLogins;
+use super::connection::Connection;
+use super::limits::{Limits, Notices};
+use crate::sys::net::{Listener, Peer};
+use crate::sys::poll::Waker;
+
+/// Shared state of one server. Nothing here waits for anything but a short lock.
+pub(super) struct Core {
+    pub(super) limits: Limits,
+    pub(super) notices: Notices,
+    /// Wakes the acceptor.
+    pub(super) waker: Waker,
+    /// Work that no thread has taken yet; answers don't wait for slow readers then.
+    pub(super) backlog: AtomicUsize,
+    inbox: Mutex<Inbox>,
+    tcp: AtomicUsize,
+    unix: AtomicUsize,
+    /// The acceptor wants to know when a connection ends.
+    room_wanted: AtomicBool,
+    bodies: AtomicUsize,
+    stopped: AtomicBool,
+    failed_logins: Mutex<FailedLogins>,
+}
+
+/// What waits for the acceptor. Bounded: each connection is in one place only.
+#[derive(Default)]
+pub(super) struct Inbox {
+    /// Answered, or with a rest of an answer.
+    #[expect(clippy::vec_box, reason = "they move between lists and threads")]
+    pub(super) returned: Vec<Box<Connection>>,
+    /// The listeners from now on.
+    pub(super) listeners: Option<Vec<Listener>>,
+}
+
+impl Core {
+    pub(super) fn new(limits: Limits) -> io::Result<Core> {
+        Ok(Core {
+            notices: Notices::new(limits.on_error.clone()),
+            limits,
+            waker: Waker::new()?,
+            backlog: AtomicUsize::new(0),
+            inbox: Mutex::default(),
+            tcp: AtomicUsize::new(0),
+            unix: AtomicUsize::new(0),
+            room_wanted: AtomicBool::new(false),
+            bodies: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+            failed_logins: Mutex::default(),
+        })
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the connection the acceptor's.
+    pub(super) fn give_back(&self, connection: Box<Connection>) {
+        let mut inbox = self.inbox();
+        // Checked under the lock, and the acceptor looks once more after it stopped.
+        if self.is_stopped() {
+            drop(inbox);
+            return connection.send_last();
+        }
+        inbox.returned.push(connection);
+        let first = inbox.returned.len() == 1;
+        drop(inbox);
+        // Whoever made the inbox not empty has woken it.
+        if first {
+            self.waker.wake();
+        }
+    }
+
+    pub(super) fn replace_listeners(&self, listeners: Vec<Listener>) {
+        self.inbox().listeners = Some(listeners);
+        self.waker.wake();
+    }
+
+    pub(super) fn take_inbox(&self) -> Inbox {
+        let mut inbox = self.inbox();
+        Inbox { returned: mem::take(&mut inbox.returned), listeners: inbox.listeners.take() }
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Connections by TCP and by unix socket.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        (self.tcp.load(Ordering::SeqCst), self.unix.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn connected(&self, unix: bool) {
+        let count = if unix { &self.unix } else { &self.tcp };
+        count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn disconnected(&self, unix: bool) {
+        let count = if unix { &self.unix } else { &self.tcp };
+        count.fetch_sub(1, Ordering::SeqCst);
+        if self.room_wanted.swap(false, Ordering::SeqCst) {
+            self.waker.wake();
+        }
+    }
+
+    /// From now on the next end of a connection wakes the acceptor.
+    pub(super) fn want_room(&self) {
+        self.room_wanted.store(true, Ordering::SeqCst);
+    }
+
+    /// Reserves memory for a body, unless all bodies together would be too large.
+    pub(super) fn hold(&self, bytes: usize) -> bool {
+        let most = self.limits.bodies_bytes;
+        let add = |held: usize| held.checked_add(bytes).filter(|&sum| sum <= most);
+        self.bodies.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add).is_ok()
+    }
+
+    pub(super) fn release(&self, bytes: usize) {
+        self.bodies.fetch_sub(bytes, Ordering::SeqCst);
+    }
+
+    /// Notes a wrong password; returns how long its answer waits.
+    pub(super) fn login_failed(&self, peer: Peer, now: Instant) -> Duration {
+        let mut failed = self.failed_logins.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.failed(peer.host(), now, self.limits.login_delay, self.limits.login_delay_most)
+    }
+}

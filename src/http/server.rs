@@ -1,0 +1,273 @@
+//! The server as its users see it: started with listeners, asked for work by a pool of threads,
+//! given jobs that belong to requests in flight, stopped.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use super::acceptor::Acceptor;
+use super::connection::{Connection, Turn};
+use super::core::Core;
+use super::limits::{Limits, Trouble};
+use super::request::Request;
+use crate::sys::net::{self, Listener};
+
+/// Enough for the acceptor: it parses heads, and calls nothing deep.
+const ACCEPTOR_STACK: usize = 128 << 10;
+/// An emptied queue gives back what a burst made it grow by.
+const QUEUE_KEPT: usize = 64;
+
+/// What a pool thread gets.
+#[derive(Debug)]
+pub enum Work<J> {
+    /// A new request.
+    Request(Request),
+    /// What was given to [`Server::push_job`].
+    Job(J),
+}
+
+/// The server. Dropped, it stops.
+pub struct Server<J: Send + 'static> {
+    core: Arc<Core>,
+    queue: Arc<Queue<J>>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+struct Queue<J> {
+    state: Mutex<QueueState<J>>,
+    arrived: Condvar,
+}
+
+struct QueueState<J> {
+    work: VecDeque<Work<J>>,
+    /// Threads that wait for work.
+    waiting: usize,
+    stopped: bool,
+}
+
+impl<J> Queue<J> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<J>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds work, unless the queue was closed or holds `most` already; then it comes back.
+    fn push(&self, work: Work<J>, most: usize, core: &Core) -> Option<Work<J>> {
+        let mut state = self.lock();
+        if state.stopped || state.work.len() >= most {
+            return Some(work);
+        }
+        state.work.push_back(work);
+        core.backlog.store(state.work.len(), Ordering::Relaxed);
+        let wake = state.waiting > 0;
+        drop(state);
+        if wake {
+            self.arrived.notify_one();
+        }
+        None
+    }
+}
+
+/// The connection that this pool thread answered last.
+enum Kept {
+    /// Not a thread of a pool: answers given here go back to the acceptor.
+    Nothing,
+    /// A thread of the pool of the server with this core.
+    Pool(*const Core),
+    /// Its connection waits for the thread's next turn.
+    Connection(Box<Connection>),
+}
+
+thread_local! {
+    static KEPT: RefCell<Kept> = const { RefCell::new(Kept::Nothing) };
+}
+
+/// Takes an answered connection: the pool thread that answered keeps it for its next turn, if
+/// nothing is left to be sent; else it is the acceptor's.
+pub(super) fn keep(connection: Box<Connection>) {
+    let passed_on = KEPT.try_with(|kept| {
+        let Ok(mut kept) = kept.try_borrow_mut() else { return Some(connection) };
+        let ours = match &*kept {
+            Kept::Pool(core) => std::ptr::eq(*core, Arc::as_ptr(connection.core())),
+            Kept::Nothing | Kept::Connection(_) => false,
+        };
+        if !ours || connection.is_sending() {
+            return Some(connection);
+        }
+        *kept = Kept::Connection(connection);
+        None
+    });
+    if let Ok(Some(connection)) = passed_on {
+        Arc::clone(connection.core()).give_back(connection);
+    }
+}
+
+impl<J: Send + 'static> Server<J> {
+    /// Starts the acceptor's thread. Work is done by whoever calls [`Server::recv`].
+    ///
+    /// # Errors
+    /// No descriptor or no thread could be had.
+    pub fn start(listeners: Vec<Listener>, limits: Limits) -> io::Result<Arc<Server<J>>> {
+        let core = Arc::new(Core::new(limits)?);
+        let state = QueueState { work: VecDeque::new(), waiting: 0, stopped: false };
+        let queue = Arc::new(Queue { state: Mutex::new(state), arrived: Condvar::new() });
+        let deliver = {
+            let (queue, core) = (Arc::clone(&queue), Arc::clone(&core));
+            // Requests need no bound of their own: each has one of the connections. Dropped
+            // when the server was stopped, it closes that.
+            move |request| drop(queue.push(Work::Request(request), usize::MAX, &core))
+        };
+        let acceptor = Acceptor::new(Arc::clone(&core), listeners.clone(), Box::new(deliver))?;
+        thread::Builder::new()
+            .name("http".into())
+            .stack_size(ACCEPTOR_STACK)
+            .spawn(move || acceptor.run())?;
+        Ok(Arc::new(Server { core, queue, listeners: Mutex::new(listeners) }))
+    }
+
+    /// Waits for a request or a job; `None` once the server was stopped. A thread that answers
+    /// requests between its calls of this also serves the next one on the same connection, if
+    /// it comes at once and no other work waits; so answering should be the last that it does
+    /// with a request.
+    pub fn recv(&self) -> Option<Work<J>> {
+        let next = self.take_kept().and_then(|connection| self.linger(connection));
+        if let Some(request) = next {
+            return Some(Work::Request(request));
+        }
+        let mut state = self.queue.lock();
+        loop {
+            if state.stopped {
+                drop(state);
+                let _ = KEPT.try_with(|kept| kept.replace(Kept::Nothing));
+                return None;
+            }
+            if let Some(work) = state.work.pop_front() {
+                self.core.backlog.store(state.work.len(), Ordering::Relaxed);
+                if state.work.is_empty() && state.work.capacity() > QUEUE_KEPT {
+                    state.work.shrink_to(QUEUE_KEPT);
+                }
+                return Some(work);
+            }
+            state.waiting += 1;
+            state = self.queue.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
+    }
+
+    /// The connection answered last, and this thread known as one of the pool.
+    fn take_kept(&self) -> Option<Box<Connection>> {
+        let before = KEPT.try_with(|kept| kept.replace(Kept::Pool(Arc::as_ptr(&self.core))));
+        match before {
+            Ok(Kept::Connection(connection)) => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// Waits a little for the next request on a connection, unless other work waits; one thread
+    /// at least never lingers, so that newcomers find it.
+    fn linger(&self, mut connection: Box<Connection>) -> Option<Request> {
+        let may = {
+            let state = self.queue.lock();
+            state.work.is_empty() && state.waiting > 0 && !state.stopped
+        };
+        if may && !connection.info().is_closed() {
+            let deadline = Instant::now() + self.core.limits.linger;
+            // Of a request that the client sent behind the last one, a part may be here.
+            let mut ready = !connection.is_idle();
+            loop {
+                if ready {
+                    match connection.advance() {
+                        Turn::Request(request) => return Some(request),
+                        Turn::Close => return None,
+                        Turn::Wait(same) => connection = same,
+                    }
+                }
+                let socket = connection.socket().as_fd();
+                if !connection.is_receiving()
+                    || net::wait_until(socket, connection.events(), deadline).is_err()
+                {
+                    break;
+                }
+                ready = true;
+            }
+        }
+        self.core.give_back(connection);
+        None
+    }
+
+    /// Puts a job into the pool's queue: the next step of a request in flight. Never blocks.
+    ///
+    /// # Errors
+    /// The job comes back when the server was stopped, or when more jobs wait than there can be
+    /// connections; the latter is reported too.
+    pub fn push_job(&self, job: J) -> Result<(), J> {
+        // Requests and jobs, one each of every connection.
+        let most = 2 * self.core.limits.connections;
+        match self.queue.push(Work::Job(job), most, &self.core) {
+            Some(Work::Job(job)) => {
+                if !self.core.is_stopped() {
+                    self.core.notices.report(Trouble::Queue, "");
+                }
+                Err(job)
+            }
+            Some(Work::Request(_)) | None => Ok(()),
+        }
+    }
+
+    /// Replaces the listeners. Those not passed in again are closed, and so are the connections
+    /// that came by them: at once if idle, else when their answer is out.
+    pub fn set_listeners(&self, listeners: Vec<Listener>) {
+        let before = {
+            let mut current = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, listeners.clone())
+        };
+        for old in before {
+            let same = |new: &&Listener| new.as_raw_fd() == old.as_raw_fd();
+            match listeners.iter().find(same) {
+                Some(new) if Arc::ptr_eq(new.info(), old.info()) => {}
+                // The socket stays, but under other credentials.
+                Some(_) => old.info().close(),
+                None => old.close(),
+            }
+        }
+        self.core.replace_listeners(listeners);
+    }
+
+    /// Ends the server: listeners are closed and their paths removed, idle connections closed,
+    /// [`Server::recv`] returns `None`. Requests in flight may still be answered. Does not wait.
+    pub fn stop(&self) {
+        let listeners = {
+            let mut current = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *current)
+        };
+        listeners.iter().for_each(Listener::close);
+        self.core.stop();
+        let mut state = self.queue.lock();
+        state.stopped = true;
+        let left = std::mem::take(&mut state.work);
+        drop(state);
+        self.queue.arrived.notify_all();
+        drop(left);
+    }
+
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        let (tcp, unix) = self.core.connections();
+        tcp + unix
+    }
+
+    /// How often that trouble was met since the start.
+    pub fn troubles(&self, trouble: Trouble) -> u64 {
+        self.core.notices.count(trouble)
+    }
+}
+
+impl<J: Send + 'static> Drop for Server<J> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
