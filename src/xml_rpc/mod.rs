@@ -1,5 +1,16 @@
 //! XML-RPC: values, requests and answers as text. The only module that knows the XML crate.
+//!
+//! What is read is bounded in depth and number, whatever the sender does; what is
+//! written is Supervisor's text byte for byte, and always legal XML.
 #![forbid(unsafe_code)]
+
+mod parse;
+mod tree;
+mod value;
+mod write;
+
+pub use parse::{Call, Fault, ParseError, parse_answer, parse_call};
+pub use write::{Writer, write_answer, write_call, write_fault};
 
 /// A value that a call or an answer carries.
 #[derive(Clone, Debug, PartialEq)]
