@@ -137,6 +137,11 @@ impl Tag {
             _ => Tag::Other,
         }
     }
+
+    /// Whether only the children count, never the text.
+    fn is_container(self) -> bool {
+        matches!(self, Tag::Array | Tag::Data | Tag::Struct | Tag::Param | Tag::Params | Tag::Fault)
+    }
 }
 
 /// An element that is not closed yet.
@@ -177,13 +182,12 @@ impl<'t> Tree<'t> {
             None => self.root_seen = true,
         }
         let name = start.name().into_inner();
-        let mut attributes = start.attributes();
-        // The search for duplicates would take quadratic time.
-        if !is_name(name) || attributes.with_checks(false).any(|attribute| attribute.is_err()) {
+        let tag = Tag::new(name);
+        if (tag == Tag::Other && !is_name(name)) || !has_good_attributes(start) {
             return Err(ParseError::NotWellFormed);
         }
         self.frames.push(Frame {
-            tag: Tag::new(name),
+            tag,
             text: Cow::Borrowed(""),
             children: 0,
             first: None,
@@ -196,7 +200,7 @@ impl<'t> Tree<'t> {
 
     fn text(&mut self, text: Cow<'t, str>) -> Result<(), ParseError> {
         match self.frames.last_mut() {
-            Some(frame) if frame.children > 0 => {}
+            Some(frame) if frame.children > 0 || frame.tag.is_container() => {}
             Some(frame) if frame.text.is_empty() => frame.text = text,
             Some(frame) => frame.text.to_mut().push_str(&text),
             None if text.trim_matches(is_xml_space).is_empty() => {}
@@ -328,6 +332,13 @@ fn base64_text(text: &str) -> Result<String, ParseError> {
     let packed: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let bytes = LENIENT.decode(packed).map_err(|_| ParseError::NotWellFormed)?;
     String::from_utf8(bytes).map_err(|_| ParseError::NotWellFormed)
+}
+
+/// Whether what follows the name can be attributes. Duplicates are not looked for: that
+/// would take quadratic time.
+fn has_good_attributes(start: &BytesStart<'_>) -> bool {
+    start.attributes_raw().is_empty()
+        || start.attributes().with_checks(false).all(|attribute| attribute.is_ok())
 }
 
 fn is_xml_space(char: char) -> bool {
