@@ -1,2 +1,5 @@
 //! The command line client of the daemon.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    minder::ctl::main()
+}

@@ -1,1 +1,55 @@
-//! (under construction)
+//! supervisorctl: the command line client of the daemon.
+//!
+//! Data's way: command line and file → [`options::Options`] → a line of words →
+//! [`actions`] → calls through [`client`] → lines by [`output`] and an exit status.
+//! All that an action says goes to stdout, errors too: scripts read it there.
+#![forbid(unsafe_code)]
+
+pub mod actions;
+pub mod client;
+mod error;
+mod help;
+pub mod options;
+mod options_file;
+pub mod output;
+mod response;
+mod shell;
+mod stream;
+mod url;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use actions::Session;
+use client::HttpClient;
+use options::{Options, Refusal};
+use output::Output;
+
+/// Runs supervisorctl on this process's command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let options = match Options::from_command_line(&words) {
+        Ok(options) => options,
+        Err(Refusal::Help(text)) => {
+            // A reader that went away has nothing to be told.
+            let _ = io::stdout().write_all(text.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(Refusal::Usage(text)) => {
+            let program = words.first().map_or("supervisorctl", String::as_str);
+            let _ = write!(io::stderr(), "Error: {text}\nFor help, use {program} -h\n");
+            return ExitCode::from(2);
+        }
+    };
+    let client = HttpClient::new();
+    let input = io::stdin().lock();
+    let mut session = Session::new(&options, Box::new(client), Box::new(input), Output::stdout());
+    if options.words.is_empty() {
+        shell::run(&mut session, &options.prompt);
+        return ExitCode::SUCCESS;
+    }
+    session.run(&options.words.join(" "));
+    session.finish()
+}

@@ -1,0 +1,275 @@
+//! The actions: each makes calls, says lines and may set the exit status.
+//!
+//! This file holds the session that all actions share, and what happens to their
+//! errors; the actions stand below by subject.
+
+mod daemon;
+mod groups;
+mod logs;
+mod processes;
+#[cfg(test)]
+mod tests;
+
+use std::io::{BufRead, IsTerminal as _};
+use std::process::{Command, ExitCode, Stdio};
+
+use super::client::{CallError, Server, Transport};
+use super::help;
+use super::options::Options;
+use super::output::{Exit, Output, code};
+use crate::xml_rpc::Value;
+
+/// The version of the interface that is spoken here.
+const API_VERSION: &str = "3.0";
+
+/// What an action comes to: its lines are said already.
+type Done = Result<(), CallError>;
+
+/// An action, with the words after its name.
+type Action = fn(&mut Session, &str) -> Done;
+
+const ACTIONS: [(&str, Action); 21] = [
+    ("add", groups::add),
+    ("avail", groups::avail),
+    ("clear", processes::clear),
+    ("help", Session::help),
+    ("maintail", logs::maintail),
+    ("open", daemon::open),
+    ("pid", daemon::pid),
+    ("reload", daemon::reload),
+    ("remove", groups::remove),
+    ("reread", groups::reread),
+    ("restart", processes::restart),
+    ("shutdown", daemon::shutdown),
+    ("signal", processes::signal),
+    ("start", processes::start),
+    ("status", daemon::status),
+    ("stop", processes::stop),
+    ("tail", logs::tail),
+    ("update", groups::update),
+    ("version", daemon::version),
+    // `fg` needs the terminal as the shell will.
+    ("fg", logs::fg),
+    ("?", Session::help),
+];
+
+/// Whether the shell goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next line, please.
+    Continue,
+    /// The user is done.
+    Leave,
+}
+
+/// A daemon, a user, and what came of it so far.
+pub struct Session {
+    server: Server,
+    interactive: bool,
+    transport: Box<dyn Transport>,
+    input: Box<dyn BufRead>,
+    out: Output,
+    exit: Exit,
+}
+
+impl Session {
+    /// A session that has done nothing yet.
+    #[must_use]
+    pub fn new(
+        options: &Options,
+        transport: Box<dyn Transport>,
+        input: Box<dyn BufRead>,
+        out: Output,
+    ) -> Session {
+        Session {
+            server: options.server.clone(),
+            interactive: options.interactive,
+            transport,
+            input,
+            out,
+            exit: Exit::SUCCESS,
+        }
+    }
+
+    /// Runs one line: an action and its arguments.
+    pub fn run(&mut self, line: &str) -> Next {
+        let line = line.trim();
+        let (word, arguments) = split_line(line);
+        match word {
+            _ if line.is_empty() => return Next::Continue,
+            "exit" | "quit" | "EOF" => {
+                self.out.line("");
+                return Next::Leave;
+            }
+            _ => {}
+        }
+        match ACTIONS.iter().find(|(name, _)| *name == word) {
+            Some((_, action)) => self.perform(*action, arguments),
+            None => self.fail(&format!("*** Unknown syntax: {line}")),
+        }
+        self.out.flush();
+        Next::Continue
+    }
+
+    /// Lets the user see everything, and tells the exit status.
+    pub fn finish(&mut self) -> ExitCode {
+        self.out.flush();
+        self.exit.into()
+    }
+
+    /// Asks the user, and reads one line of an answer.
+    ///
+    /// # Errors
+    /// `EndOfInput`, and those of reading.
+    pub fn ask(&mut self, question: &str) -> Result<String, CallError> {
+        self.out.text(question);
+        self.out.flush();
+        let mut line = Vec::new();
+        if self.input.read_until(b'\n', &mut line)? == 0 {
+            return Err(CallError::EndOfInput);
+        }
+        Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    /// Runs an action, with a login in between if the daemon wants one and a user is there.
+    fn perform(&mut self, action: Action, arguments: &str) {
+        loop {
+            match action(self, arguments) {
+                Ok(()) => return,
+                Err(error) if error.is_unauthorized() => {
+                    self.out.line("Server requires authentication");
+                    if !self.interactive {
+                        self.exit = Exit::FAILURE;
+                        return;
+                    }
+                    if let Err(error) = self.log_in() {
+                        return self.report(&error);
+                    }
+                }
+                Err(error) => return self.report(&error),
+            }
+        }
+    }
+
+    fn log_in(&mut self) -> Done {
+        self.server.username = Some(self.ask("Username:")?);
+        let hidden = Hidden::new();
+        let password = self.ask("Password:");
+        drop(hidden);
+        self.server.password = Some(password?);
+        self.out.line("");
+        Ok(())
+    }
+
+    /// Says why an action came to nothing.
+    fn report(&mut self, error: &CallError) {
+        let url = &self.server.url;
+        if error.is_refused() {
+            self.out.line(&format!("{url} refused connection"));
+            self.exit = Exit::REFUSED;
+        } else if error.is_no_such_file() {
+            self.out.line(&format!("{url} no such file"));
+            self.exit = Exit::NOT_RUNNING;
+        } else {
+            let kind = error.kind();
+            self.fail(&format!("error: <class '{kind}'>, {error}: file: {url} line: 0"));
+        }
+    }
+
+    /// Says a line, and remembers that something failed.
+    fn fail(&mut self, line: &str) {
+        self.out.line(line);
+        self.exit = Exit::FAILURE;
+    }
+
+    /// The same, with the help of the action that was used in a wrong way.
+    fn misused(&mut self, action: &str, line: &str) -> Done {
+        self.fail(line);
+        self.out.line(help::topic(action).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Calls a method of the daemon; the user sees before what was said so far.
+    fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, CallError> {
+        self.out.flush();
+        self.transport.call(&self.server, &format!("supervisor.{method}"), params)
+    }
+
+    /// Calls a method that answers a list.
+    fn call_list(&mut self, method: &str, params: &[Value]) -> Result<Vec<Value>, CallError> {
+        match self.call(method, params)? {
+            Value::Array(items) => Ok(items),
+            _ => Err(CallError::BadAnswer(format!("{method} answered no array"))),
+        }
+    }
+
+    /// Whether the daemon is there and speaks this version; what is wrong is said.
+    fn is_up(&mut self) -> Result<bool, CallError> {
+        match self.call("getVersion", &[]) {
+            Ok(Value::String(version)) if version == API_VERSION => Ok(true),
+            Ok(version) => {
+                let version = version.as_str().unwrap_or_default();
+                self.out.line(&format!(
+                    "Sorry, this version of supervisorctl expects to talk to a server with API \
+                     version {API_VERSION}, but the remote version is {version}."
+                ));
+                self.exit = Exit::OTHER_VERSION;
+                Ok(false)
+            }
+            Err(error) if error.fault_code() == Some(code::UNKNOWN_METHOD) => {
+                self.out.line(
+                    "Sorry, supervisord responded but did not recognize the supervisor namespace \
+                     commands that supervisorctl uses to control it.  Please check that the \
+                     [rpcinterface:supervisor] section is enabled in the configuration file (see \
+                     sample.conf).",
+                );
+                self.exit = Exit::NO_INTERFACE;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn help(&mut self, topic: &str) -> Done {
+        match (topic, help::topic(topic)) {
+            ("", _) => help::list(&mut self.out),
+            (_, Some(text)) => self.out.line(text),
+            (_, None) => self.out.line(&format!("*** No help on {topic}")),
+        }
+        Ok(())
+    }
+}
+
+/// The first word (letters, digits, `_`; or `?`) and the rest of a line.
+fn split_line(line: &str) -> (&str, &str) {
+    if let Some(rest) = line.strip_prefix('?') {
+        return ("?", rest.trim());
+    }
+    let is_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    let end = line.find(|char| !is_word(char)).unwrap_or(line.len());
+    let (word, rest) = line.split_at(end);
+    (word, rest.trim())
+}
+
+/// While it lives, the terminal does not show what is typed.
+struct Hidden(bool);
+
+impl Hidden {
+    fn new() -> Hidden {
+        Hidden(std::io::stdin().is_terminal() && set_echo("-echo"))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        if self.0 {
+            set_echo("echo");
+        }
+    }
+}
+
+fn set_echo(mode: &str) -> bool {
+    let mut command = Command::new("stty");
+    let status = command.arg(mode).stdin(Stdio::inherit()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}

@@ -1,0 +1,169 @@
+//! Why a call to the daemon failed, and the one line that says so.
+
+use std::fmt;
+use std::io;
+
+use crate::xml_rpc::Fault;
+
+/// Why there is no result.
+#[derive(Debug)]
+pub enum CallError {
+    /// The daemon says so.
+    Fault(Fault),
+    /// The daemon can't be reached, or the connection broke.
+    Io(io::Error),
+    /// The name of the host is not known; the text is the resolver's.
+    Lookup(String),
+    /// The connection ended without an answer.
+    NoAnswer,
+    /// An answer that is not 200.
+    Status {
+        /// The status code.
+        code: u16,
+        /// The words after it.
+        reason: String,
+    },
+    /// An answer that is no HTTP or no XML-RPC; the text says what is wrong.
+    BadAnswer(String),
+    /// The server URL can't be used; the text says why.
+    BadUrl(String),
+    /// A question to the user met the end of the input.
+    EndOfInput,
+}
+
+impl CallError {
+    /// The code of a fault.
+    #[must_use]
+    pub fn fault_code(&self) -> Option<i64> {
+        match self {
+            CallError::Fault(fault) => Some(fault.code),
+            _ => None,
+        }
+    }
+
+    /// Whether nobody listens at that address.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self, CallError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Whether the socket's file does not exist.
+    #[must_use]
+    pub fn is_no_such_file(&self) -> bool {
+        matches!(self, CallError::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether the daemon wants other credentials.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, CallError::Status { code: 401, .. })
+    }
+
+    /// The name of the kind, as scripts that match on it know it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            CallError::Fault(_) => "xmlrpc.client.Fault",
+            CallError::Io(error) => io_kind(error),
+            CallError::Lookup(_) => "socket.gaierror",
+            CallError::NoAnswer => "http.client.RemoteDisconnected",
+            CallError::Status { .. } => "xmlrpc.client.ProtocolError",
+            CallError::BadAnswer(_) => "xmlrpc.client.ResponseError",
+            CallError::BadUrl(_) => "ValueError",
+            CallError::EndOfInput => "EOFError",
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::Fault(fault) => {
+                write!(f, "<Fault {}: {}>", fault.code, Quoted(&fault.text))
+            }
+            CallError::Io(error) => write_io(f, error),
+            CallError::Lookup(text) => write!(f, "[Errno -2] {text}"),
+            CallError::NoAnswer => f.write_str("Remote end closed connection without response"),
+            CallError::Status { code, reason } => {
+                write!(f, "<ProtocolError for 127.0.0.1/RPC2: {code} {reason}>")
+            }
+            CallError::BadAnswer(text) | CallError::BadUrl(text) => f.write_str(text),
+            CallError::EndOfInput => f.write_str("EOF when reading a line"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl From<io::Error> for CallError {
+    fn from(error: io::Error) -> CallError {
+        CallError::Io(error)
+    }
+}
+
+fn io_kind(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "ConnectionRefusedError",
+        io::ErrorKind::ConnectionReset => "ConnectionResetError",
+        io::ErrorKind::ConnectionAborted => "ConnectionAbortedError",
+        io::ErrorKind::BrokenPipe => "BrokenPipeError",
+        io::ErrorKind::NotFound => "FileNotFoundError",
+        io::ErrorKind::PermissionDenied => "PermissionError",
+        io::ErrorKind::TimedOut => "TimeoutError",
+        _ => "OSError",
+    }
+}
+
+/// `[Errno 111] Connection refused`, or the text alone for errors that are not the system's.
+fn write_io(f: &mut fmt::Formatter<'_>, error: &io::Error) -> fmt::Result {
+    let text = error.to_string();
+    match error.raw_os_error() {
+        Some(number) => {
+            let text = text.split(" (os error").next().unwrap_or_default();
+            write!(f, "[Errno {number}] {text}")
+        }
+        None => f.write_str(&text),
+    }
+}
+
+/// A text in quotes as Supervisor shows it: single ones, unless it holds only those.
+pub(super) struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quote = if self.0.contains('\'') && !self.0.contains('"') { '"' } else { '\'' };
+        write!(f, "{quote}")?;
+        for char in self.0.chars() {
+            match char {
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                char if char == quote => write!(f, "\\{char}")?,
+                char if char < ' ' || char == '\u{7f}' => write!(f, "\\x{:02x}", u32::from(char))?,
+                char => write!(f, "{char}")?,
+            }
+        }
+        write!(f, "{quote}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_scripts_know() {
+        let refused = CallError::Io(io::Error::from_raw_os_error(111));
+        assert_eq!(refused.to_string(), "[Errno 111] Connection refused");
+        assert_eq!(refused.kind(), "ConnectionRefusedError");
+        let fault = CallError::Fault(Fault { code: 6, text: "SHUTDOWN_STATE".into() });
+        assert_eq!(fault.to_string(), "<Fault 6: 'SHUTDOWN_STATE'>");
+    }
+
+    #[test]
+    fn quotes() {
+        assert_eq!(Quoted("a").to_string(), "'a'");
+        assert_eq!(Quoted("it's").to_string(), "\"it's\"");
+        assert_eq!(Quoted("'\"\n\\").to_string(), r#"'\'"\n\\'"#);
+    }
+}

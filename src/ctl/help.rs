@@ -1,0 +1,109 @@
+//! The help texts of the actions: usage on the left, meaning on the right.
+
+use super::output::{Output, columns};
+
+/// An action and its lines. Sorted by name.
+const TOPICS: [(&str, &str); 23] = [
+    ("add", "add <group> [...]\tStart to look after groups that were added to the configuration"),
+    ("avail", "avail\t\t\tList all configured processes, in use or not"),
+    (
+        "clear",
+        "clear <name> [...]\tEmpty the logs of processes\n\
+         clear <group>:*\t\tEmpty the logs of all processes in a group\n\
+         clear all\t\tEmpty the logs of all processes",
+    ),
+    ("exit", "exit\tLeave the shell."),
+    (
+        "fg",
+        "fg <process>\tShow the output of a process and pass your input on to it\n\
+         \t\tCtrl-C ends it",
+    ),
+    (
+        "maintail",
+        "maintail\t\tShow the last 1600 bytes of the daemon's log\n\
+         maintail -100\t\tShow the last 100 bytes\n\
+         maintail -f\t\tShow what is added until Ctrl-C",
+    ),
+    (
+        "open",
+        "open <url>\tTalk to another daemon from now on\n\
+         \t\t(http://host:port, or unix:///path for a socket)",
+    ),
+    (
+        "pid",
+        "pid\t\t\tShow the daemon's process id\n\
+         pid <name> [...]\tShow the process ids of some processes\n\
+         pid all\t\t\tShow the process ids of all processes, one per line",
+    ),
+    ("quit", "quit\tLeave the shell."),
+    ("reload", "reload\t\t\tRestart the daemon"),
+    ("remove", "remove <group> [...]\tNo longer look after these groups, which must be stopped"),
+    ("reread", "reread\t\t\tRead the configuration again and list the changes, but make none"),
+    (
+        "restart",
+        "restart <name> [...]\tStop and start processes\n\
+         restart <group>:*\tStop and start all processes in a group\n\
+         restart all\t\tStop and start all processes\n\
+         Note: the configuration is not read again; see reread and update.",
+    ),
+    ("shutdown", "shutdown\t\tStop all processes and end the daemon"),
+    (
+        "signal",
+        "signal <signal> <name> [...]\t\tSend a signal to processes\n\
+         signal <signal> <group>:*\t\tSend a signal to all processes in a group\n\
+         signal <signal> all\t\t\tSend a signal to all processes",
+    ),
+    (
+        "start",
+        "start <name> [...]\tStart processes\n\
+         start <group>:*\t\tStart all processes in a group\n\
+         start all\t\tStart all processes",
+    ),
+    (
+        "status",
+        "status\t\t\tShow the state of all processes\n\
+         status <name> [...]\tShow the state of some processes\n\
+         status <group>:*\tShow the state of all processes in a group",
+    ),
+    (
+        "stop",
+        "stop <name> [...]\tStop processes\n\
+         stop <group>:*\t\tStop all processes in a group\n\
+         stop all\t\tStop all processes",
+    ),
+    (
+        "tail",
+        "tail [-f|-N] <name> [stdout|stderr]\tShow the end of a process's log (default stdout)\n\
+         tail <name>\t\tShow the last 1600 bytes\n\
+         tail -100 <name>\tShow the last 100 bytes\n\
+         tail -f <name>\t\tShow what is added until Ctrl-C",
+    ),
+    (
+        "update",
+        "update\t\t\tRead the configuration again, and stop, restart and start what changed\n\
+         update <group> [...]\tThe same for some groups only",
+    ),
+    ("version", "version\t\t\tShow the daemon's version"),
+    // Not in the list below, as the user who asks knows it.
+    ("help", "help\t\t\tList the actions\nhelp <action>\t\tTell how to use an action"),
+    ("?", "?\t\t\tThe same as help"),
+];
+
+/// The lines of one action.
+pub(super) fn topic(name: &str) -> Option<&'static str> {
+    TOPICS.iter().find(|topic| topic.0 == name).map(|topic| topic.1)
+}
+
+/// All actions.
+pub(super) fn list(out: &mut Output) {
+    const HEADING: &str = "default commands (type help <topic>):";
+    let listed = TOPICS.iter().map(|topic| topic.0);
+    let listed: Vec<&str> = listed.filter(|name| !matches!(*name, "help" | "?")).collect();
+    out.line("");
+    out.line(HEADING);
+    out.line(&"=".repeat(HEADING.len()));
+    for line in columns(&listed, 79) {
+        out.line(&line);
+    }
+    out.line("");
+}
