@@ -42,8 +42,8 @@ const TOPICS: [(&str, &str); 23] = [
     (
         "restart",
         "restart <name> [...]\tStop and start processes\n\
-         restart <group>:*\tStop and start all processes in a group\n\
-         restart all\t\tStop and start all processes\n\
+         restart <group>:*\tStop and start a whole group\n\
+         restart all\t\tStop and start everything\n\
          Note: the configuration is not read again; see reread and update.",
     ),
     ("shutdown", "shutdown\t\tStop all processes and end the daemon"),
@@ -55,9 +55,9 @@ const TOPICS: [(&str, &str); 23] = [
     ),
     (
         "start",
-        "start <name> [...]\tStart processes\n\
-         start <group>:*\t\tStart all processes in a group\n\
-         start all\t\tStart all processes",
+        "start <name> [...]\tStart these processes, one after the other\n\
+         start <group>:*\t\tStart a whole group\n\
+         start all\t\tStart everything",
     ),
     (
         "status",
@@ -67,9 +67,9 @@ const TOPICS: [(&str, &str); 23] = [
     ),
     (
         "stop",
-        "stop <name> [...]\tStop processes\n\
-         stop <group>:*\t\tStop all processes in a group\n\
-         stop all\t\tStop all processes",
+        "stop <name> [...]\tStop these processes, one after the other\n\
+         stop <group>:*\t\tStop a whole group\n\
+         stop all\t\tStop everything",
     ),
     (
         "tail",
