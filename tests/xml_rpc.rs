@@ -261,7 +261,10 @@ mod lenient {
             ("<dateTime.iso8601>20261121T00:49:47</dateTime.iso8601>", text("20261121T00:49:47")),
             ("<base64>aMOpCg==</base64>", text("h\u{e9}\n")),
             ("<base64>\n aM\n OpCg\n</base64>", text("h\u{e9}\n")),
+            ("<base64>*</base64>", text("")),
+            ("<base64>aM*OpCg==aM</base64>", text("h\u{e9}\n")),
             ("<base64/>", text("")),
+            ("<int>1_0</int>", Value::Int(10)),
             ("<i8>12</i8>", text("12")),
             ("<anything a='b'>t</anything>", text("t")),
             ("<nil/>", Value::Nil),
@@ -354,6 +357,7 @@ mod refused {
                 "<!-- ",
                 "<![CDATA[",
                 "<?xml version='1.0'?>",
+                "]]>",
             ]
             .map(shell),
         );
@@ -378,7 +382,7 @@ mod refused {
             "<dateTime.iso8601>yesterday</dateTime.iso8601>",
             "<dateTime.iso8601>20261321T00:49:47</dateTime.iso8601>",
             "<base64>/w==</base64>",
-            "<base64>*</base64>",
+            "<base64>AA</base64>",
             "<array/>",
             "<struct><member/></struct>",
             "<struct><member><name>k</name></member></struct>",

@@ -76,7 +76,7 @@ impl HttpClient {
             Some(mut connection) => match send(&mut connection, request) {
                 // The daemon may have closed it meanwhile, before it saw the request.
                 Err(error) if is_stale(&error) => {
-                    connection = BufReader::new(Connection::open(server)?);
+                    connection = connect(server)?;
                     send(&mut connection, request)?;
                     connection
                 }
@@ -84,7 +84,7 @@ impl HttpClient {
                 Ok(()) => connection,
             },
             None => {
-                let mut connection = BufReader::new(Connection::open(server)?);
+                let mut connection = connect(server)?;
                 send(&mut connection, request)?;
                 connection
             }
@@ -132,6 +132,11 @@ impl Transport for HttpClient {
     fn stream(&mut self, server: &Server, path: &str) -> Result<StreamEnd, CallError> {
         super::stream::copy_to_stdout(server, path)
     }
+}
+
+/// A connection with room for what one read may bring of a long answer.
+fn connect(server: &Server) -> Result<BufReader<Connection>, CallError> {
+    Ok(BufReader::with_capacity(64 * 1024, Connection::open(server)?))
 }
 
 /// Writes the request and waits for the first byte of the answer.

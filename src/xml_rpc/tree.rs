@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use super::{ParseError, Value};
@@ -46,17 +46,21 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Found, ParseError> {
                 tree.close()?;
             }
             Event::End(_) => tree.close()?,
-            Event::Text(text) => tree.text(text.xml10_content())?,
+            Event::Text(text) if !text.contains("]]>") => tree.text(text.xml10_content())?,
             Event::CData(text) if !tree.frames.is_empty() => tree.text(text.xml10_content())?,
             Event::GeneralRef(name) if !tree.frames.is_empty() => {
                 tree.text(Cow::Owned(resolve(&name)?.to_string()))?;
             }
-            Event::Comment(_) | Event::PI(_) => {}
-            Event::Decl(_) if at_start => {}
+            Event::PI(instruction) if is_name(instruction.target()) => {}
+            Event::Comment(_) => {}
+            Event::Decl(declaration) if at_start && is_declaration(&declaration) => {}
             // A declaration of types could define entities that grow without bound.
-            Event::CData(_) | Event::GeneralRef(_) | Event::Decl(_) | Event::DocType(_) => {
-                return Err(ParseError::NotWellFormed);
-            }
+            Event::CData(_)
+            | Event::Text(_)
+            | Event::GeneralRef(_)
+            | Event::PI(_)
+            | Event::Decl(_)
+            | Event::DocType(_) => return Err(ParseError::NotWellFormed),
             Event::Eof => break,
         }
         at_start = false;
@@ -140,7 +144,7 @@ impl Tag {
 
     /// Whether only the children count, never the text.
     fn is_container(self) -> bool {
-        matches!(self, Tag::Array | Tag::Data | Tag::Struct | Tag::Param | Tag::Params | Tag::Fault)
+        matches!(self, Tag::Array | Tag::Data | Tag::Struct | Tag::Param)
     }
 }
 
@@ -217,21 +221,7 @@ impl<'t> Tree<'t> {
             let member = member(frame)?;
             return self.keep(|parent| parent.members.push(member));
         }
-        let value = match frame.tag {
-            Tag::MethodName => {
-                self.found.method = Some(frame.text.into_owned());
-                Value::Nil
-            }
-            Tag::Params => {
-                self.found.params = Some(frame.items);
-                Value::Nil
-            }
-            Tag::Fault => {
-                self.found.fault = frame.first;
-                Value::Nil
-            }
-            _ => value(frame)?,
-        };
+        let value = self.note(frame)?;
         match self.frames.last_mut() {
             Some(parent) if matches!(parent.tag, Tag::Data | Tag::Params) => {
                 return self.keep(|parent| parent.items.push(value));
@@ -241,6 +231,17 @@ impl<'t> Tree<'t> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What a closed element is worth; those that carry the call are noted as well.
+    fn note(&mut self, mut frame: Frame<'t>) -> Result<Value, ParseError> {
+        match frame.tag {
+            Tag::MethodName => self.found.method = Some(frame.text.clone().into_owned()),
+            Tag::Params => self.found.params = Some(std::mem::take(&mut frame.items)),
+            Tag::Fault => self.found.fault = frame.first.take(),
+            _ => {}
+        }
+        value(frame)
     }
 
     /// Adds to the innermost element, if there is still room.
@@ -284,23 +285,26 @@ fn value(frame: Frame<'_>) -> Result<Value, ParseError> {
         Tag::Struct => Ok(Value::Struct(frame.members)),
         Tag::Array | Tag::Param => frame.first.ok_or(ParseError::NotWellFormed),
         Tag::Value => Ok(frame.first.unwrap_or_else(|| Value::String(text.into_owned()))),
-        Tag::Other if text.is_empty() => Ok(Value::Nil),
-        Tag::Other => Ok(Value::String(text.into_owned())),
-        // Taken before they get here.
-        Tag::Params | Tag::MethodName | Tag::Fault => Ok(Value::Nil),
+        Tag::Other | Tag::MethodName | Tag::Params | Tag::Fault if text.is_empty() => {
+            Ok(Value::Nil)
+        }
+        Tag::Other | Tag::MethodName | Tag::Params | Tag::Fault => {
+            Ok(Value::String(text.into_owned()))
+        }
     }
 }
 
-/// A decimal number. Supervisor's have no bound; those that do not fit are as good as
-/// the largest that does.
+/// A decimal number, whose digits single underscores may part. Supervisor's have no
+/// bound; those that do not fit are as good as the largest that does.
 fn integer(text: &str) -> Result<i64, ParseError> {
     let text = text.trim();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits.split('_').all(is_number) {
         return Err(ParseError::NotWellFormed);
     }
     let largest = if text.starts_with('-') { i64::MIN } else { i64::MAX };
-    Ok(text.parse().unwrap_or(largest))
+    Ok(text.replace('_', "").parse().unwrap_or(largest))
 }
 
 /// Whether the text is `YYYYMMDDThh:mm:ss` with a month, day and time that can be.
@@ -323,14 +327,33 @@ fn is_date_time(text: &str) -> bool {
         && within(15, 0, 61)
 }
 
-/// Text in base64, with blanks and line ends anywhere.
+/// Text in base64. What is not of its alphabet is passed over, and so is all behind the
+/// padding.
 fn base64_text(text: &str) -> Result<String, ParseError> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &alphabet::STANDARD,
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+        GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(DecodePaddingMode::RequireNone),
     );
-    let packed: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let bytes = LENIENT.decode(packed).map_err(|_| ParseError::NotWellFormed)?;
+    let (mut digits, mut padding) = (Vec::with_capacity(text.len()), 0);
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => {
+                digits.push(byte);
+                padding = 0;
+            }
+            b'=' if digits.len() % 4 >= 2 => padding += 1,
+            _ => {}
+        }
+        if padding > 0 && digits.len() % 4 + padding == 4 {
+            break;
+        }
+    }
+    if digits.len() % 4 != 0 && digits.len() % 4 + padding != 4 {
+        return Err(ParseError::NotWellFormed);
+    }
+    let bytes = LENIENT.decode(digits).map_err(|_| ParseError::NotWellFormed)?;
     String::from_utf8(bytes).map_err(|_| ParseError::NotWellFormed)
 }
 
@@ -339,6 +362,12 @@ fn base64_text(text: &str) -> Result<String, ParseError> {
 fn has_good_attributes(start: &BytesStart<'_>) -> bool {
     start.attributes_raw().is_empty()
         || start.attributes().with_checks(false).all(|attribute| attribute.is_ok())
+}
+
+/// Whether the declaration names its version first, as it has to.
+fn is_declaration(declaration: &BytesDecl<'_>) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    declaration.version().is_ok_and(|version| version.bytes().all(is_part))
 }
 
 fn is_xml_space(char: char) -> bool {
