@@ -1,0 +1,28 @@
+//! What Supervisor's users rely on, asked of a real daemon and a real client.
+//!
+//! The suite knows no internals. `MINDER_COMPAT=theirs` runs it on Supervisor 4.3.0, which has
+//! to pass all of it: a test that fails there states something false about the interface.
+//! The original works in steps of a second, so the deadlines are generous and no test asserts
+//! that something is quick; `tests/daemon` does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a test ends by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod child;
+mod cross;
+mod ctl;
+mod groups;
+mod http;
+mod logs;
+mod process;
+mod reread;
+mod signals;
+mod startup;
