@@ -1,1 +1,205 @@
-//! todo
+//! What the daemon refuses at its start: one message, exit code 2, nothing touched.
+
+use std::{fs, net::TcpListener, process::Command};
+
+use crate::support::{Output, Setup, Side, alive, run};
+
+/// Fails unless it is the two lines of an error and exit code 2.
+#[track_caller]
+fn refused(output: &Output, message: &str) {
+    assert_eq!(output.code, 2, "{output:?}");
+    let line = output.stderr.lines().find(|line| line.starts_with("Error: "));
+    let line = line.unwrap_or_else(|| panic!("no error line in {output:?}"));
+    assert!(line.contains(message), "{message:?} is not in {line:?}");
+    assert!(output.stderr.contains("For help, use "), "{output:?}");
+    assert!(!output.stderr.contains("panicked"), "{output:?}");
+}
+
+const GLOBAL: &str = "[supervisord]\nlogfile=%(here)s/activity.log\npidfile=%(here)s/d.pid\n";
+
+#[test]
+fn a_file_that_cannot_be_understood_is_refused() {
+    let table = [
+        ("garbage\n", "File contains no section headers."),
+        ("[program:a]\ncommand=/bin/true\n", ".ini file does not include supervisord section"),
+        ("[supervisord]\nnodaemon\n", "Source contains parsing errors: "),
+    ];
+    for (text, message) in table {
+        refused(&Setup::new().run_file(text, 20), message);
+    }
+}
+
+#[test]
+fn a_bad_value_is_named() {
+    let table = [
+        // [supervisord]
+        ("user=no-such-user", "Invalid user name no-such-user"),
+        ("loglevel=loud", "bad logging level name 'loud'"),
+        ("logfile_maxbytes=lots", "invalid literal for int() with base 10: 'lots'"),
+        ("minfds=many", "invalid literal for int() with base 10: 'many'"),
+        ("umask=9", "9 can not be converted to an octal type"),
+        ("childlogdir=/no/such", "/no/such is not an existing directory"),
+        ("environment=A=1 B=2", "Unexpected end of key/value pairs in value 'A=1 B=2'"),
+        // The listeners
+        ("[unix_http_server]", "section [unix_http_server] has no file value"),
+        ("[unix_http_server]\nfile=%(here)s/s\nchmod=9", "Invalid chmod value 9"),
+        ("[unix_http_server]\nfile=%(here)s/s\nchown=no-such", "Invalid sockchown value no-such"),
+        ("[inet_http_server]", "section [inet_http_server] has no port value"),
+        (
+            "[inet_http_server]\nport=127.0.0.1:9\nusername=a",
+            "Section [inet_http_server] contains incomplete authentication: If a username or a \
+             password is specified, both the username and password must be specified",
+        ),
+        // Others
+        ("[include]", ".ini file has [include] section, but no files setting"),
+        ("[group:g]\nprograms=zz", "[group:g] names unknown program or fcgi-program zz"),
+        (
+            "[rpcinterface:x]",
+            "section [rpcinterface:x] does not specify a supervisor.rpcinterface_factory",
+        ),
+        ("[program:a b]\ncommand=/bin/true", "Invalid name: 'a b' because of character: ' '"),
+    ];
+    for (lines, message) in table {
+        refused(&Setup::new().run_file(&format!("{GLOBAL}{lines}\n"), 20), message);
+    }
+}
+
+#[test]
+fn a_bad_value_of_a_program_is_named() {
+    let table = [
+        ("", "program section program:a does not specify a command"),
+        ("stopsignal=FOO", "value 'FOO' is not a valid signal name"),
+        ("priority=high", "invalid literal for int() with base 10: 'high'"),
+        ("autostart=maybe", "not a valid boolean value: 'maybe'"),
+        ("autorestart=sometimes", "invalid 'autorestart' value 'sometimes'"),
+        ("user=no-such-user", "Invalid user name no-such-user"),
+        ("numprocs=2", "%(process_num) must be present within process_name when numprocs > 1"),
+        (
+            "stopasgroup=true\nkillasgroup=false",
+            "Cannot set stopasgroup=true and killasgroup=false",
+        ),
+        ("exitcodes=a", "not a valid list of exit codes: 'a'"),
+        ("environment=A=1 B=2", "Unexpected end of key/value pairs in value 'A=1 B=2'"),
+        (
+            "directory=%(nope)s",
+            "Format string '%(nope)s' for 'program:a.directory' contains names ('nope') which \
+             cannot be expanded. Available names: ",
+        ),
+        (
+            "directory=%(ENV_NO_SUCH)s",
+            "Format string '%(ENV_NO_SUCH)s' for 'program:a.directory' contains names \
+             ('ENV_NO_SUCH') which cannot be expanded. Available names: ",
+        ),
+        (
+            "stdout_logfile=/no/such/x",
+            "The directory named as part of the path /no/such/x does not exist",
+        ),
+        ("process_name=a b", "Invalid name: 'a b' because of character: ' '"),
+    ];
+    for (lines, message) in table {
+        let command = if lines.is_empty() { "" } else { "command=/bin/true\n" };
+        let text = format!("{GLOBAL}[program:a]\n{command}{lines}\n");
+        let output = Setup::new().run_file(&text, 20);
+        refused(&output, message);
+    }
+}
+
+#[test]
+fn a_bad_command_line_is_refused() {
+    let table: [(&[&str], &str); 9] = [
+        (&["-x"], "option -x not recognized"),
+        (&["--bogus"], "option --bogus not recognized"),
+        (&["-e"], "option -e requires argument"),
+        (&["-e", "loud"], "invalid value for -e 'loud': bad logging level name 'loud'"),
+        (&["foo", "bar"], "positional arguments are not supported: ['foo', 'bar']"),
+        (&["-c", "/no/such"], "could not find config file /no/such"),
+        (&["-c", "/tmp"], "could not read config file /tmp"),
+        (&["-e", "info", "-e", "info"], "conflicting command line option '-e'"),
+        (&["--log", "x"], "option --log not a unique prefix"),
+    ];
+    let program = Side::under_test().supervisord();
+    for (args, message) in table {
+        let output = run(Command::new(&program).args(args), 20);
+        refused(&output, message);
+        let help = format!("For help, use {} -h", program.display());
+        assert_eq!(output.stderr.lines().last(), Some(help.as_str()));
+    }
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    let program = Side::under_test().supervisord();
+    let version = run(Command::new(&program).arg("--version"), 20);
+    assert!(version.stdout.starts_with("4.3.0"), "{version:?}");
+    assert_eq!((version.code, version.lines().len()), (0, 1));
+    let help = run(Command::new(&program).arg("-h"), 20);
+    assert!(help.stdout.starts_with("supervisord -- run a set of applications as daemons."));
+    assert_eq!(help.code, 0);
+}
+
+#[test]
+fn a_port_in_use_is_refused() {
+    let setup = Setup::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let text = format!("{GLOBAL}[inet_http_server]\nport=127.0.0.1:{port}\n");
+    let output = setup.run_file(&text, 20);
+    refused(
+        &output,
+        "Another program is already listening on a port that one of our HTTP servers is \
+         configured to use.  Shut this program down first before starting supervisord.",
+    );
+    assert!(!setup.path("d.pid").exists(), "a refused start leaves no pidfile");
+}
+
+#[test]
+fn a_second_instance_is_refused_and_harms_nothing() {
+    let d = Setup::new().program("a", "command=/bin/sleep 1000\nstartsecs=0").start();
+    d.wait_state("a", "RUNNING", 15);
+    let child = d.pid_of("a");
+    let mut second = Command::new(Side::under_test().supervisord());
+    second.args(["-n", "-l", "second.log", "-k", "-c"]).arg(&d.config).current_dir(d.path(""));
+    let output = run(&mut second, 20);
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(output.stderr.starts_with("Error: "), "{output:?}");
+    assert!(d.path("s.sock").exists());
+    assert_eq!(d.read("d.pid"), format!("{}\n", d.pid));
+    assert_eq!((d.state("a").as_str(), d.pid_of("a")), ("RUNNING", child));
+    assert!(alive(child));
+}
+
+#[test]
+fn a_second_instance_by_the_pidfile_alone_is_refused() {
+    if !Side::ours_only("the original overwrites the pidfile of a living instance") {
+        return;
+    }
+    let d = Setup::new().program("a", "command=/bin/sleep 1000\nstartsecs=0").start();
+    let other = d.path("other.conf");
+    let pidfile = d.path("d.pid");
+    let text =
+        format!("[supervisord]\nlogfile=%(here)s/other.log\npidfile={}\n", pidfile.display());
+    fs::write(&other, text).unwrap();
+    let output = run(Command::new(Side::Ours.supervisord()).args(["-n", "-c"]).arg(&other), 20);
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(output.stderr.starts_with("Error: "), "{output:?}");
+    assert_eq!(d.read("d.pid"), format!("{}\n", d.pid));
+}
+
+#[test]
+fn what_a_killed_instance_left_is_taken_over() {
+    let mut d = Setup::new().program("a", "command=/bin/sleep 1000\nstartsecs=0").start();
+    d.wait_state("a", "RUNNING", 15);
+    d.signal(nix::sys::signal::Signal::SIGKILL);
+    assert_eq!(d.wait_exit(10), -9);
+    assert!(d.path("s.sock").exists() && d.path("d.pid").exists());
+    // The pidfile names a process that lives and is no instance: this one.
+    fs::write(d.path("d.pid"), format!("{}\n", std::process::id())).unwrap();
+    let mut next = Command::new(Side::under_test().supervisord());
+    next.arg("-c").arg(&d.config).current_dir(d.path(""));
+    next.env("MINDER_TEST_DIR", d.path("").to_str().unwrap().trim_end_matches('/'));
+    let mut next = next.arg("-n").stdout(std::process::Stdio::null()).spawn().unwrap();
+    d.wait_file("d.pid", 20, |text| text == format!("{}\n", next.id()));
+    d.wait_state("a", "RUNNING", 15);
+    next.kill().unwrap();
+    next.wait().unwrap();
+}

@@ -474,6 +474,12 @@ impl TestDaemon {
         rpc::scalar(&answer.ok()?)?.parse().ok()
     }
 
+    /// The pid that the daemon gives as its own.
+    #[track_caller]
+    pub fn rpc_pid(&self) -> i32 {
+        self.try_pid().expect("an answer to getPID")
+    }
+
     /// A path in the test's directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.setup.path(name)
