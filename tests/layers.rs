@@ -1,0 +1,234 @@
+//! The direction of dependencies, read off the sources: a pure module that reaches for a shell
+//! module or for the system fails, and so does `unsafe` outside `src/sys`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a test ends by panicking"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Modules without descriptors, clocks, threads or channels, each with the modules of this
+/// package that it may name.
+const PURE: [(&str, &[&str]); 5] = [
+    ("xml_rpc", &["xml_rpc"]),
+    ("config", &["config"]),
+    ("process", &["process", "config"]),
+    ("event", &["event", "process", "config"]),
+    ("rpc", &["rpc", "event", "process", "config", "xml_rpc"]),
+];
+
+/// What a pure module names of the standard library only by mistake.
+const FORBIDDEN_STD: [&str; 5] = ["fs", "net", "thread", "process", "env"];
+
+/// Crates that do what pure modules don't.
+const FORBIDDEN_CRATES: [&str; 4] = ["nix", "libc", "crossbeam_channel", "signal_hook"];
+
+/// A source file and its text without comments and string literals.
+struct Source {
+    path: PathBuf,
+    code: String,
+}
+
+fn sources(below: &Path) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut directories = vec![below.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let code = code_of(&fs::read_to_string(&path).unwrap());
+                found.push(Source { path, code });
+            }
+        }
+    }
+    found
+}
+
+/// The text without comments and the contents of string literals.
+fn code_of(text: &str) -> String {
+    let mut code = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let skipped = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |at| at + 2)
+        } else if first == '"' {
+            end_of_string(rest)
+        } else if rest.starts_with("r\"") || rest.starts_with("r#\"") {
+            let close = if rest.starts_with("r#") { "\"#" } else { "\"" };
+            let open = rest.find('"').unwrap() + 1;
+            rest[open..].find(close).map_or(rest.len(), |at| open + at + close.len())
+        } else if rest.starts_with("'\"'") || rest.starts_with("'\\\"'") {
+            rest[1..].find('\'').map_or(rest.len(), |at| at + 2)
+        } else {
+            code.push(first);
+            first.len_utf8()
+        };
+        rest = &rest[skipped..];
+    }
+    code
+}
+
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, letter) in text.char_indices().skip(1) {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// The paths that the code names below `root`: `crate::log`, `crate::{log, sys}` and so on give
+/// `log` and `sys`.
+fn named_below(code: &str, root: &str) -> Vec<String> {
+    let start = format!("{root}::");
+    let mut names = Vec::new();
+    for (at, _) in code.match_indices(&start) {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|letter| letter.is_alphanumeric() || "_:$".contains(letter)) {
+            continue;
+        }
+        let rest = &code[at + start.len()..];
+        if let Some(list) = rest.strip_prefix('{') {
+            names.extend(heads_of_list(list));
+        } else {
+            names.push(identifier(rest));
+        }
+    }
+    names
+}
+
+/// The first identifier of each item of `a::b, c::{d, e}, f}`.
+fn heads_of_list(list: &str) -> Vec<String> {
+    let mut depth = 0;
+    let mut heads = Vec::new();
+    let mut item_starts = true;
+    for (at, letter) in list.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => item_starts = true,
+            _ if item_starts && !letter.is_whitespace() => {
+                heads.push(identifier(&list[at..]));
+                item_starts = false;
+            }
+            _ => {}
+        }
+    }
+    heads
+}
+
+fn identifier(text: &str) -> String {
+    text.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+}
+
+/// What a pure module's code names against the rules.
+fn offences(code: &str, allowed: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in named_below(code, "crate") {
+        if !allowed.contains(&name.as_str()) && name.chars().all(|c| !c.is_uppercase()) {
+            found.push(format!("crate::{name}"));
+        }
+    }
+    for name in named_below(code, "std") {
+        if FORBIDDEN_STD.contains(&name.as_str()) {
+            found.push(format!("std::{name}"));
+        }
+    }
+    for name in FORBIDDEN_CRATES {
+        if !named_below(code, name).is_empty() || code.contains(&format!("use {name};")) {
+            found.push(name.to_owned());
+        }
+    }
+    for clock in ["Instant::now", "SystemTime::now", "Local::now", "Utc::now"] {
+        if code.contains(clock) {
+            found.push(clock.to_owned());
+        }
+    }
+    found
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+#[test]
+fn pure_modules_name_nothing_of_the_shell() {
+    let mut wrong = Vec::new();
+    let mut files = 0;
+    for (module, allowed) in PURE {
+        let directory = src().join(module);
+        if !directory.exists() {
+            continue;
+        }
+        for source in sources(&directory) {
+            files += 1;
+            // A module's unit tests may look at the world: a file of samples, a clock to time a
+            // bounded run.
+            let (code, _) =
+                source.code.split_once("#[cfg(test)]\nmod tests {").unwrap_or((&source.code, ""));
+            if source.path.ends_with("tests.rs") {
+                continue;
+            }
+            for offence in offences(code, allowed) {
+                wrong.push(format!("{}: {offence}", source.path.display()));
+            }
+        }
+    }
+    assert!(files > 0, "no pure module was found below {}", src().display());
+    assert!(wrong.is_empty(), "pure modules name what they may not:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_modules_forbid_unsafe_code() {
+    for (module, _) in PURE {
+        let file = src().join(module).join("mod.rs");
+        if src().join(module).exists() {
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.contains("#![forbid(unsafe_code)]"), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_stands_in_sys_alone() {
+    let sys = src().join("sys");
+    for source in sources(&src()) {
+        let found = words(&source.code).any(|word| word == "unsafe");
+        assert!(!found || source.path.starts_with(&sys), "unsafe in {}", source.path.display());
+    }
+}
+
+/// The check itself, on what it has to see.
+#[test]
+fn offences_are_seen_and_comments_are_not() {
+    let found = |text: &str| offences(&code_of(text), &["process", "config"]);
+    assert_eq!(found("use crate::log::Sink;"), ["crate::log"]);
+    assert_eq!(found("use crate::{config::Options, sys, process::{a, log}};"), ["crate::sys"]);
+    assert_eq!(found("fn f() { std::fs::read(p) }"), ["std::fs"]);
+    assert_eq!(found("use std::{io, thread::{self}, collections::BTreeMap};"), ["std::thread"]);
+    assert_eq!(found("use nix::unistd::Pid;"), ["nix"]);
+    assert_eq!(found("let now = Instant::now();"), ["Instant::now"]);
+    assert_eq!(found("// crate::log\n/* std::fs */ let a = \"use crate::sys;\";"), [""; 0]);
+    assert_eq!(found("let a = '\"'; use crate::http::x;"), ["crate::http"]);
+    assert_eq!(found("use crate::process::State; use std::time::Instant;"), [""; 0]);
+}
