@@ -9,7 +9,7 @@ use crate::process::time::Mono;
 use crate::rpc::fault::{Fault, FaultCode, SUCCESS};
 
 /// Tells requests apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
 /// One row of a list of results.

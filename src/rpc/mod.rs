@@ -4,4 +4,3 @@
 pub mod fault;
 pub mod method;
 pub mod table;
-pub mod value;
