@@ -4,8 +4,9 @@
 //! `%`. Every conversion but `%%` needs a name in parentheses. The result is not expanded again.
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::quote::{quote, quote_ascii};
 
@@ -20,28 +21,43 @@ pub enum Value {
     Number(i64),
 }
 
-/// The names that a text may use.
+/// The names that a text may use. The large part, the environment, is shared between copies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    values: BTreeMap<String, Value>,
+    environment: Arc<BTreeMap<String, Value>>,
+    /// These come first.
+    own: BTreeMap<String, Value>,
 }
 
 impl Names {
     /// Sets a name to a text.
     pub fn text(&mut self, name: &str, value: &str) {
-        self.values.insert(name.to_owned(), Value::Text(value.to_owned()));
+        self.own.insert(name.to_owned(), Value::Text(value.to_owned()));
     }
 
     /// Sets a name to a number.
     pub fn number(&mut self, name: &str, value: i64) {
-        self.values.insert(name.to_owned(), Value::Number(value));
+        self.own.insert(name.to_owned(), Value::Number(value));
     }
 
-    /// Sets `ENV_x` for each variable `x`.
-    pub fn environment(&mut self, variables: &[(String, String)]) {
+    /// Sets `ENV_x` for each variable `x` of a program.
+    pub fn variables(&mut self, variables: &[(String, String)]) {
         for (key, value) in variables {
             self.text(&format!("ENV_{key}"), value);
         }
+    }
+
+    /// Sets `ENV_x` for each variable `x` of the daemon.
+    pub fn environment(&mut self, variables: &[(String, String)]) {
+        let environment = Arc::make_mut(&mut self.environment);
+        let named =
+            |(key, value): &(String, String)| (format!("ENV_{key}"), Value::Text(value.clone()));
+        environment.extend(variables.iter().map(named));
+    }
+
+    /// Forgets what a program's variables have covered of the daemon's.
+    pub fn uncover_environment(&mut self) {
+        self.own.retain(|name, _| !self.environment.contains_key(name));
     }
 
     /// These names, and one more.
@@ -51,9 +67,13 @@ impl Names {
         names
     }
 
-    /// Takes over all names of another set.
-    pub fn extend(&mut self, other: &Names) {
-        self.values.extend(other.values.iter().map(|(k, v)| (k.clone(), v.clone())));
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.own.get(name).or_else(|| self.environment.get(name))
+    }
+
+    fn all(&self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.own.keys().chain(self.environment.keys()).collect();
+        names.into_iter().cloned().collect()
     }
 }
 
@@ -250,20 +270,19 @@ impl<'a> Spec<'a> {
         if cursor.peek() == Some('(') {
             cursor.next();
             let name = cursor.name()?;
-            let available = || names.values.keys().cloned().collect();
-            let found = names.values.get(&name);
-            value = Some(found.ok_or_else(|| Reason::UnknownName(name, available()))?);
+            let found = names.get(&name);
+            value = Some(found.ok_or_else(|| Reason::UnknownName(name, names.all()))?);
         }
         let flags = read_flags(cursor);
         if cursor.peek() == Some('*') {
-            return Err(Reason::StarNeedsInteger);
+            return Err(star(value));
         }
         let width = cursor.digits(Reason::WidthTooBig)?.unwrap_or(0);
         let mut precision = None;
         if cursor.peek() == Some('.') {
             cursor.next();
             if cursor.peek() == Some('*') {
-                return Err(Reason::StarNeedsInteger);
+                return Err(star(value));
             }
             precision = Some(cursor.digits(Reason::PrecisionTooBig)?.unwrap_or(0));
         }
@@ -341,6 +360,14 @@ impl<'a> Spec<'a> {
     fn padded(&self, text: &str) -> String {
         let fill = " ".repeat(self.width.saturating_sub(text.chars().count()));
         if self.flags.left { format!("{text}{fill}") } else { format!("{fill}{text}") }
+    }
+}
+
+/// A `*` takes the value itself, and if that is a number nothing is left to be formatted.
+fn star(value: Option<&Value>) -> Reason {
+    match value {
+        Some(Value::Number(_)) => Reason::NoName,
+        Some(Value::Text(_)) | None => Reason::StarNeedsInteger,
     }
 }
 

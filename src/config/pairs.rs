@@ -127,7 +127,8 @@ fn quoted(chars: &mut Peekable<Chars<'_>>, mark: char, out: &mut String) -> Resu
 fn plain(text: &str) -> Option<Vec<String>> {
     let mut out = Vec::new();
     let mut chars = text.chars().peekable();
-    let part = |c: char| in_word(c) || matches!(c, '"' | '\'');
+    let letter = |c: char| c.is_ascii() && in_word(c);
+    let part = |c: char| letter(c) || matches!(c, '"' | '\'');
     while let Some(c) = chars.next() {
         match c {
             ' ' | '\t' | '\r' | '\n' => {}
@@ -145,7 +146,7 @@ fn plain(text: &str) -> Option<Vec<String>> {
                 }
                 out.push(token);
             }
-            c if in_word(c) => {
+            c if letter(c) => {
                 let mut token = c.to_string();
                 while let Some(next) = chars.next_if(|next| part(*next)) {
                     token.push(next);

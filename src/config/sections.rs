@@ -45,6 +45,7 @@ pub(super) struct Context<'a> {
     pub(super) here: String,
     /// `ENV_x`: of the process, later those of `[supervisord] environment` too.
     pub(super) env: Names,
+    node_name: String,
     pub(super) notices: Vec<Notice>,
 }
 
@@ -53,7 +54,8 @@ impl<'a> Context<'a> {
         let mut env = Names::default();
         env.environment(&host.environment());
         let Source { document, file } = source;
-        Context { document, file, host, here, env, notices: Vec::new() }
+        let node_name = host.node_name();
+        Context { document, file, host, here, env, node_name, notices: Vec::new() }
     }
 
     /// The names of most options that belong to no program.
@@ -63,7 +65,7 @@ impl<'a> Context<'a> {
 
     /// `ENV_x`, here, host_node_name.
     pub(super) fn names_host(&self) -> Names {
-        self.names_here().with("host_node_name", &self.host.node_name())
+        self.names_here().with("host_node_name", &self.node_name)
     }
 
     pub(super) fn warn(&mut self, text: String) {

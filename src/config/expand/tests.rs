@@ -61,7 +61,8 @@ fn bad_formats() {
         ("%(here)c", "%c requires int or char"),
         ("%d", "%d format: a real number is required, not dict"),
         ("%s", "not enough arguments for format string"),
-        ("%(process_num)*d", "* wants int"),
+        ("%(process_num)*d", "not enough arguments for format string"),
+        ("%(here)*d", "* wants int"),
         ("%(process_num)99999999d", "width too big"),
     ] {
         let expected = format!(

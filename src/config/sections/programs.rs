@@ -47,7 +47,7 @@ fn processes(
     names.number("numprocs", count);
     for number in first..first.saturating_add(count.max(0)) {
         names.number("process_num", number);
-        names.extend(&context.env);
+        names.uncover_environment();
         let (program, notices) = common.process(context, reader, &mut names)?;
         notices
             .into_iter()
@@ -170,7 +170,7 @@ impl Common {
         let environment =
             expand(reader.raw("environment").unwrap_or_default(), names, "environment")?;
         let environment = pairs(&environment)?;
-        names.environment(&environment);
+        names.variables(&environment);
         let names = &*names;
         let directory = reader.text("directory", names)?;
         let mut notices = Vec::new();
