@@ -1,0 +1,387 @@
+//! The methods, carried out on a pool thread: what needs a path is done here, what changes a
+//! state is handed to the coordinator.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::describe;
+use crate::VERSION;
+use crate::child::command;
+use crate::child::environment::Inherited;
+use crate::child::stdin::StdinError;
+use crate::config::options::{MainLog, Options};
+use crate::coordinator::message::{Handle, Message};
+use crate::coordinator::prepare;
+use crate::coordinator::run::Prepare;
+use crate::coordinator::view::{Found, ProcessView, View};
+use crate::coordinator::waiters::{Answer, ProcessResult};
+use crate::coordinator::world::{Refused, Request, Target};
+use crate::log::activity::Logger;
+use crate::log::child_log::Output;
+use crate::log::read::{self, ReadError};
+use crate::process::state::{ProcessState, SupervisorState};
+use crate::rpc::fault::{Fault, FaultCode};
+use crate::rpc::method::{LogChannel, Method, Whom};
+use crate::rpc::table;
+use crate::sys::clock;
+use crate::sys::file;
+use crate::xml_rpc::Writer;
+
+/// The version of the interface that clients compare.
+const API_VERSION: &str = "3.0";
+
+/// Reads the configuration again.
+pub type Reload = Arc<dyn Fn() -> Result<Options, String> + Send + Sync>;
+
+/// What methods work with.
+pub struct Service {
+    /// The coordinator.
+    pub handle: Handle,
+    /// The activity log.
+    pub logger: Logger,
+    /// The daemon's environment, for PATH.
+    pub inherited: Arc<Inherited>,
+    /// For reloadConfig.
+    pub reload: Reload,
+    /// For restart.
+    pub prepare: Prepare,
+}
+
+/// How a method went on.
+pub enum Flow {
+    /// Its value is written.
+    Done,
+    /// The coordinator answers, at once or later.
+    Wait(Request),
+}
+
+impl Service {
+    /// Carries out a call. Nothing is written when it fails.
+    ///
+    /// # Errors
+    /// The fault that the client gets.
+    pub fn execute(&self, method: Method, w: &mut Writer<'_>) -> Result<Flow, Fault> {
+        let view = self.handle.view()?;
+        if view.state != SupervisorState::Running && !method.is_always_served() {
+            return Err(Fault::bare(FaultCode::ShutdownState));
+        }
+        match method {
+            Method::Start { whom, wait } => {
+                let refused = self.refused(&view, &whom);
+                return Ok(Flow::Wait(Request::Start { target: target(whom), wait, refused }));
+            }
+            Method::Stop { whom, wait } => {
+                return Ok(Flow::Wait(Request::Stop { target: target(whom), wait }));
+            }
+            Method::Signal { whom, signal } => {
+                return Ok(Flow::Wait(Request::Signal { target: target(whom), signal }));
+            }
+            Method::RemoveProcessGroup(name) => return Ok(Flow::Wait(Request::Remove(name))),
+            Method::GetApiVersion => w.string(API_VERSION),
+            Method::GetSupervisorVersion => w.string(VERSION),
+            Method::GetIdentification => w.string(&view.options.supervisord.identifier),
+            Method::GetState => {
+                w.begin_struct();
+                w.member_int("statecode", view.state.code());
+                w.member_string("statename", view.state.name());
+                w.end_struct();
+            }
+            Method::GetPid => w.int(i64::from(std::process::id())),
+            Method::GetProcessInfo(name) => {
+                describe::process_info(view.process(&name)?, clock::now().wall_secs(), w);
+            }
+            Method::GetAllProcessInfo => all_process_info(&view, w),
+            Method::GetAllConfigInfo => all_config_info(&view, w),
+            Method::ReadLog { offset, length } => {
+                let bytes = read_main_log(&view, offset, length)?;
+                w.string_lossy(&bytes);
+            }
+            Method::ReadProcessLog { name, channel, offset, length } => {
+                let bytes = read_process_log(view.process(&name)?, channel, offset, length)?;
+                w.string_lossy(&bytes);
+            }
+            Method::TailProcessLog { name, channel, offset, length } => {
+                tail_process_log(view.process(&name)?, channel, offset, length, w)?;
+            }
+            Method::ClearLog => self.clear_main_log(&view, w)?,
+            Method::ClearProcessLogs(name) => {
+                let process = view.process(&name)?;
+                clear_logs(process).map_err(|()| Fault::new(FaultCode::Failed, &*name))?;
+                w.bool(true);
+            }
+            Method::ClearAllProcessLogs => clear_all_logs(&view, w),
+            Method::SendProcessStdin { name, chars } => {
+                send_stdin(view.process(&name)?, &name, chars)?;
+                w.bool(true);
+            }
+            // Nobody listens yet.
+            Method::SendRemoteCommEvent { .. } => w.bool(true),
+            Method::ReloadConfig => self.reload_config(w)?,
+            Method::AddProcessGroup(name) => self.add_group(&view, &name, w)?,
+            Method::Shutdown => self.leave(None, w)?,
+            Method::Restart => {
+                let next = (self.prepare)();
+                let next = next.map_err(|why| Fault::new(FaultCode::CantReread, why))?;
+                self.leave(Some(next), w)?;
+            }
+            Method::ListMethods => {
+                w.begin_array();
+                for name in table::all_names(&view.running.rpc_interfaces) {
+                    w.string(&name);
+                }
+                w.end_array();
+            }
+            Method::MethodHelp(name) => w.string(find(&view, &name)?.help),
+            Method::MethodSignature(name) => {
+                let row = find(&view, &name)?;
+                w.begin_array();
+                for word in row.signature {
+                    w.string(word);
+                }
+                w.end_array();
+            }
+            // The caller takes it apart; inside another it is refused before it gets here.
+            Method::Multicall(_) => return Err(Fault::bare(FaultCode::IncorrectParameters)),
+        }
+        Ok(Flow::Done)
+    }
+
+    /// Commands that can't be run, of those that a start is for.
+    fn refused(&self, view: &View, whom: &Whom) -> Refused {
+        let chosen: Vec<&Arc<ProcessView>> = match whom {
+            Whom::Named(name) => match view.find(name) {
+                // A single one is checked even if it runs.
+                Ok(Found::Process(process)) => return self.problems([process]),
+                Ok(Found::Group(group)) => view.members(&group.name).collect(),
+                Err(_) => Vec::new(),
+            },
+            Whom::Group(name) => view.members(name).collect(),
+            Whom::All => view.processes.iter().collect(),
+        };
+        self.problems(chosen.into_iter().filter(|process| !process.state.is_started()))
+    }
+
+    fn problems<'a>(&self, processes: impl IntoIterator<Item = &'a Arc<ProcessView>>) -> Refused {
+        let check = |process: &'a Arc<ProcessView>| {
+            let problem = command::resolve(&process.program, self.inherited.path()).err()?;
+            Some(((process.group.to_string(), process.program.name.clone()), problem))
+        };
+        processes.into_iter().filter_map(check).collect()
+    }
+
+    fn clear_main_log(&self, view: &View, w: &mut Writer<'_>) -> Result<(), Fault> {
+        let MainLog::File(path) = &view.running.supervisord.logfile else {
+            return Err(Fault::bare(FaultCode::NoFile));
+        };
+        if !Path::new(path).exists() {
+            return Err(Fault::bare(FaultCode::NoFile));
+        }
+        self.logger.clear().map_err(|_| Fault::bare(FaultCode::Failed))?;
+        w.bool(true);
+        Ok(())
+    }
+
+    fn reload_config(&self, w: &mut Writer<'_>) -> Result<(), Fault> {
+        let options =
+            (self.reload)().map_err(|why| Fault::new(FaultCode::CantReread, why))?;
+        let options = Arc::new(options);
+        let changes = self.handle.ask(|reply| Message::Reread { options, reply })?;
+        w.begin_array();
+        w.begin_array();
+        for names in [&changes.added, &changes.changed, &changes.removed] {
+            w.begin_array();
+            for name in names {
+                w.string(name);
+            }
+            w.end_array();
+        }
+        w.end_array();
+        w.end_array();
+        Ok(())
+    }
+
+    fn add_group(&self, view: &View, name: &str, w: &mut Writer<'_>) -> Result<(), Fault> {
+        let group = view.options.groups.iter().find(|group| group.name == name);
+        let group = group.ok_or_else(|| Fault::new(FaultCode::BadName, name))?;
+        if view.groups.iter().any(|active| active.name == name) {
+            return Err(Fault::new(FaultCode::AlreadyAdded, name));
+        }
+        let tell = &mut |text: String| {
+            self.logger.log(crate::config::options::LogLevel::Warn, text);
+        };
+        let group = Box::new(prepare::new_group(group, &view.options.supervisord, tell));
+        match self.handle.ask(|reply| Message::Add { group, reply })? {
+            Answer::Fault(fault) => Err(fault),
+            Answer::True | Answer::Results(_) => {
+                w.bool(true);
+                Ok(())
+            }
+        }
+    }
+
+    fn leave(
+        &self,
+        next: Option<Box<prepare::Next>>,
+        w: &mut Writer<'_>,
+    ) -> Result<(), Fault> {
+        if self.handle.ask(|reply| Message::Leave { next, reply })? {
+            w.bool(true);
+            Ok(())
+        } else {
+            Err(Fault::bare(FaultCode::ShutdownState))
+        }
+    }
+}
+
+fn target(whom: Whom) -> Target {
+    match whom {
+        Whom::Named(name) => Target::Named(name),
+        Whom::Group(name) => Target::Group(name),
+        Whom::All => Target::All,
+    }
+}
+
+fn find(view: &View, name: &str) -> Result<&'static table::Row, Fault> {
+    let row = table::find(name, &view.running.rpc_interfaces);
+    row.ok_or_else(|| Fault::bare(FaultCode::SignatureUnsupported))
+}
+
+fn all_process_info(view: &View, w: &mut Writer<'_>) {
+    let now = clock::now().wall_secs();
+    w.begin_array();
+    for process in &view.processes {
+        describe::process_info(process, now, w);
+    }
+    w.end_array();
+}
+
+fn all_config_info(view: &View, w: &mut Writer<'_>) {
+    let groups = view.options.groups.iter();
+    let mut rows: Vec<_> = groups
+        .flat_map(|group| group.processes.iter().map(move |program| (group, program)))
+        .collect();
+    rows.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+    w.begin_array();
+    for (group, program) in rows {
+        let in_use = view.groups.iter().any(|active| active.name == group.name);
+        describe::config_info(group, program, in_use, w);
+    }
+    w.end_array();
+}
+
+fn output(channel: LogChannel) -> Output {
+    match channel {
+        LogChannel::Stdout => Output::Stdout,
+        LogChannel::Stderr => Output::Stderr,
+    }
+}
+
+fn read_main_log(view: &View, offset: i64, length: i64) -> Result<Vec<u8>, Fault> {
+    let MainLog::File(path) = &view.running.supervisord.logfile else {
+        return Err(Fault::bare(FaultCode::NoFile));
+    };
+    read::read_log(Path::new(path), offset, length).map_err(|error| read_fault(&error, path))
+}
+
+fn read_process_log(
+    process: &ProcessView,
+    channel: LogChannel,
+    offset: i64,
+    length: i64,
+) -> Result<Vec<u8>, Fault> {
+    let path = process.logs.path(output(channel));
+    let path = path.ok_or_else(|| Fault::bare(FaultCode::NoFile))?;
+    read::read_log(path, offset, length)
+        .map_err(|error| read_fault(&error, &path.display().to_string()))
+}
+
+fn read_fault(error: &ReadError, path: &str) -> Fault {
+    match error {
+        ReadError::BadArguments => Fault::bare(FaultCode::BadArguments),
+        ReadError::NoFile => Fault::new(FaultCode::NoFile, path),
+        ReadError::TooLong => too_long(),
+        ReadError::Failed => Fault::bare(FaultCode::Failed),
+    }
+}
+
+fn too_long() -> Fault {
+    let most = read::ANSWER_LIMIT >> 20;
+    Fault::new(
+        FaultCode::Failed,
+        format!("more than {most} MiB of log; read it in pieces, with an offset and a length"),
+    )
+}
+
+fn tail_process_log(
+    process: &ProcessView,
+    channel: LogChannel,
+    offset: i64,
+    length: i64,
+    w: &mut Writer<'_>,
+) -> Result<(), Fault> {
+    let (bytes, offset, overflow) = match process.logs.path(output(channel)) {
+        None => (Vec::new(), 0, false),
+        Some(path) => {
+            let (bytes, tail) = read::tail_log(path, offset, length).map_err(|_| too_long())?;
+            (bytes, i64::try_from(tail.offset).unwrap_or(i64::MAX), tail.overflow)
+        }
+    };
+    w.begin_array();
+    w.string_lossy(&bytes);
+    w.int(offset);
+    w.bool(overflow);
+    w.end_array();
+    Ok(())
+}
+
+/// Begins the logs anew: the child's thread does it while there is one, for it has them open.
+fn clear_logs(process: &ProcessView) -> Result<(), ()> {
+    match process.link.as_ref().map(|link| link.clear_logs()) {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(error)) if error.kind() == std::io::ErrorKind::NotConnected => {}
+        Some(Err(_)) => return Err(()),
+        None => {}
+    }
+    for output in [Output::Stdout, Output::Stderr] {
+        let Some(log) = &process.logs.target(output).file else { continue };
+        if log.path.is_file() {
+            file::remove(&log.path).map_err(drop)?;
+            let mode = if log.auto { file::Mode::Private } else { file::Mode::Usual };
+            file::open_append(&log.path, mode).map_err(drop)?;
+        }
+    }
+    Ok(())
+}
+
+fn clear_all_logs(view: &View, w: &mut Writer<'_>) {
+    w.begin_array();
+    for group in &view.groups {
+        let mut members: Vec<_> = view.members(&group.name).collect();
+        members.sort_by_key(|process| process.program.priority);
+        for process in members {
+            let name = &process.program.name;
+            let shown = crate::process::name::display(&group.name, name);
+            let outcome =
+                clear_logs(process).map_err(|()| Fault::new(FaultCode::Failed, shown));
+            describe::result(&ProcessResult::new(&group.name, name, &outcome), w);
+        }
+    }
+    w.end_array();
+}
+
+fn send_stdin(process: &ProcessView, name: &str, chars: String) -> Result<(), Fault> {
+    let not_running = || Fault::new(FaultCode::NotRunning, name);
+    if process.pid == 0 || process.state == ProcessState::Stopping {
+        return Err(not_running());
+    }
+    let link = process.link.as_ref().ok_or_else(not_running)?;
+    link.send_stdin(chars.into_bytes()).map_err(|error| match error {
+        StdinError::Closed => Fault::new(FaultCode::NoFile, name),
+        StdinError::Full => {
+            Fault::new(FaultCode::Failed, format!("{name} does not read its stdin: too much waits"))
+        }
+        StdinError::Busy => {
+            Fault::new(FaultCode::Failed, format!("the thread of {name} does not answer"))
+        }
+    })
+}

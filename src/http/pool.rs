@@ -1,0 +1,44 @@
+//! The pool: threads that take whole requests and jobs from the server.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use super::methods::Service;
+use super::request::Request;
+use super::response::Response;
+use super::rpc::{self, Job};
+use super::server::{Server, Work};
+use crate::config::options::LogLevel;
+
+/// Enough for reading a configuration, the deepest that a request does.
+const STACK: usize = 512 * 1024;
+
+/// Starts a thread of the pool. It ends when the server is stopped.
+///
+/// # Errors
+/// No thread could be had.
+pub fn start(server: &Arc<Server<Job>>, service: &Arc<Service>) -> io::Result<JoinHandle<()>> {
+    let (server, service) = (Arc::clone(server), Arc::clone(service));
+    thread::Builder::new().name("http".to_owned()).stack_size(STACK).spawn(move || {
+        while let Some(work) = server.recv() {
+            // A defect costs one request, whose connection closes.
+            let served = catch_unwind(AssertUnwindSafe(|| match work {
+                Work::Request(request) => route(&service, &server, request),
+                Work::Job(job) => rpc::proceed(&service, &server, job),
+            }));
+            if served.is_err() {
+                service.logger.log(LogLevel::Critical, "a request made its thread panic");
+            }
+        }
+    })
+}
+
+fn route(service: &Arc<Service>, server: &Arc<Server<Job>>, request: Request) {
+    if request.path().starts_with("/RPC2") {
+        return rpc::serve(service, server, request);
+    }
+    let status = if matches!(request.method(), "GET" | "HEAD") { 404 } else { 400 };
+    request.respond(Response::error(status));
+}

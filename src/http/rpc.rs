@@ -1,0 +1,222 @@
+//! Requests to `/RPC2`: bytes to calls, calls to answers. A call that waits leaves its thread:
+//! it goes on as a job when the coordinator has answered.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::describe;
+use super::methods::{Flow, Service};
+use super::request::Request;
+use super::response::Response;
+use super::server::Server;
+use crate::config::options::LogLevel;
+use crate::coordinator::waiters::Answer;
+use crate::process::quote::quoted;
+use crate::rpc::fault::{Fault, FaultCode};
+use crate::rpc::method::{self, Method};
+use crate::xml_rpc::{self, Value, Writer};
+
+/// Calls in one multicall.
+const CALLS: usize = 1000;
+
+/// A request under way.
+#[derive(Debug)]
+pub struct Job {
+    request: Request,
+    /// The method that the client called, for the log.
+    name: String,
+    form: Form,
+    rest: VecDeque<Result<Method, Fault>>,
+    /// The answer so far.
+    out: Vec<u8>,
+    /// What the coordinator said to the call that waited.
+    answer: Option<Answer>,
+    /// The fault of a single call.
+    fault: Option<Fault>,
+}
+
+/// What the answer is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    One,
+    Many,
+}
+
+/// Answers a request to `/RPC2`, now or later.
+pub fn serve(service: &Arc<Service>, server: &Arc<Server<Job>>, mut request: Request) {
+    if request.method() != "POST" {
+        return request.respond(Response::error(400));
+    }
+    let body = request.take_body();
+    let call = match xml_rpc::parse_call(&body) {
+        Ok(call) => call,
+        Err(error) => {
+            let data = String::from_utf8_lossy(&body);
+            let shown: String = data.chars().take(1000).collect();
+            let text = format!("XML-RPC request data {} is invalid: {error}", quoted(&shown));
+            service.logger.log(LogLevel::Error, text);
+            return request.respond(Response::error(400));
+        }
+    };
+    drop(body);
+    trace_call(service, &call.method, &call.params);
+    let namespaces = match service.handle.view() {
+        Ok(view) => view.running.rpc_interfaces.clone(),
+        Err(_) => Vec::new(),
+    };
+    let decoded = method::decode(&call.method, &call.params, &namespaces);
+    let (form, rest) = match decoded {
+        Ok(Method::Multicall(calls)) => match take_apart(&calls, &namespaces) {
+            Ok(calls) => (Form::Many, calls),
+            Err(fault) => (Form::One, VecDeque::from([Err(fault)])),
+        },
+        other => (Form::One, VecDeque::from([other])),
+    };
+    let mut out = Vec::with_capacity(512);
+    let mut writer = Writer::new(&mut out);
+    writer.begin_answer();
+    if form == Form::Many {
+        writer.begin_array();
+    }
+    let name = call.method;
+    let job = Job { request, name, form, rest, out, answer: None, fault: None };
+    proceed(service, server, job);
+}
+
+/// The calls of a multicall, each decoded or refused.
+fn take_apart(
+    calls: &[Value],
+    namespaces: &[String],
+) -> Result<VecDeque<Result<Method, Fault>>, Fault> {
+    let wrong = |why: &str| Fault::new(FaultCode::IncorrectParameters, why);
+    if calls.len() > CALLS {
+        return Err(wrong(&format!("more than {CALLS} calls")));
+    }
+    let one = |call: &Value| match call {
+        Value::Struct(_) => Ok(decode_one(call, namespaces)),
+        _ => Err(Fault::bare(FaultCode::IncorrectParameters)),
+    };
+    calls.iter().map(one).collect()
+}
+
+fn decode_one(call: &Value, namespaces: &[String]) -> Result<Method, Fault> {
+    let wrong = |why: &str| Fault::new(FaultCode::IncorrectParameters, why);
+    let name = match call.member("methodName") {
+        Some(Value::String(name)) if !name.is_empty() => name,
+        _ => return Err(wrong("No methodName")),
+    };
+    if name == "system.multicall" {
+        return Err(wrong("Recursive system.multicall forbidden"));
+    }
+    let params = match call.member("params") {
+        None => &[],
+        Some(Value::Array(params)) => params.as_slice(),
+        Some(_) => return Err(Fault::bare(FaultCode::IncorrectParameters)),
+    };
+    method::decode(name, params, namespaces)
+}
+
+/// Goes on with a request: writes what the coordinator answered, makes the next calls, and
+/// answers the client when none is left.
+pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) {
+    if let Some(answer) = job.answer.take() {
+        job.write_answer(&answer);
+    }
+    while let Some(call) = job.rest.pop_front() {
+        let mut writer = Writer::new(&mut job.out);
+        match call.and_then(|method| service.execute(method, &mut writer)) {
+            Ok(Flow::Done) => {}
+            Ok(Flow::Wait(request)) => {
+                let server = Arc::clone(server);
+                let resume = move |answer| {
+                    job.answer = Some(answer);
+                    // Stopped: the connection closes with the job.
+                    let _ = server.push_job(job);
+                };
+                return service.handle.request(request, Box::new(resume));
+            }
+            Err(fault) => job.write_fault(fault),
+        }
+    }
+    job.finish(service);
+}
+
+impl Job {
+    fn write_answer(&mut self, answer: &Answer) {
+        let mut w = Writer::new(&mut self.out);
+        match answer {
+            Answer::True => w.bool(true),
+            Answer::Results(rows) => {
+                w.begin_array();
+                for row in rows {
+                    describe::result(row, &mut w);
+                }
+                w.end_array();
+            }
+            Answer::Fault(fault) => self.write_fault(fault.clone()),
+        }
+    }
+
+    fn write_fault(&mut self, fault: Fault) {
+        match self.form {
+            Form::One => self.fault = Some(fault),
+            Form::Many => {
+                let mut w = Writer::new(&mut self.out);
+                w.begin_struct();
+                w.member_int("faultCode", fault.code.code());
+                w.member_string("faultString", &fault.to_string());
+                w.end_struct();
+            }
+        }
+    }
+
+    fn finish(mut self, service: &Service) {
+        let mut body = std::mem::take(&mut self.out);
+        match &self.fault {
+            Some(fault) => {
+                body.clear();
+                xml_rpc::write_fault(fault.code.code(), &fault.to_string(), &mut body);
+            }
+            None => {
+                let mut w = Writer::new(&mut body);
+                if self.form == Form::Many {
+                    w.end_array();
+                }
+                w.end_answer();
+            }
+        }
+        if service.logger.writes(LogLevel::Trace) {
+            let name = &self.name;
+            let text = match &self.fault {
+                Some(fault) => {
+                    let code = fault.code.code();
+                    format!("XML-RPC method {name}() returned fault: [{code}] {fault}")
+                }
+                None => format!("XML-RPC method {name}() returned successfully"),
+            };
+            service.logger.log(LogLevel::Trace, text);
+        }
+        self.request.respond(Response::new(200).header("Content-Type", "text/xml").body(body));
+    }
+}
+
+fn trace_call(service: &Service, name: &str, params: &[Value]) {
+    if !service.logger.writes(LogLevel::Trace) {
+        return;
+    }
+    let mut shown = String::new();
+    for (n, param) in params.iter().enumerate() {
+        shown.push_str(if n > 0 { ", " } else { "" });
+        let _ = match param {
+            Value::String(text) => write!(shown, "{}", quoted(text)),
+            Value::Int(number) => write!(shown, "{number}"),
+            Value::Bool(true) => write!(shown, "True"),
+            Value::Bool(false) => write!(shown, "False"),
+            Value::Double(number) => write!(shown, "{number:?}"),
+            Value::Nil => write!(shown, "None"),
+            Value::Array(_) | Value::Struct(_) => write!(shown, "..."),
+        };
+    }
+    service.logger.log(LogLevel::Trace, format_args!("XML-RPC method called: {name}({shown})"));
+}
