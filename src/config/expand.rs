@@ -177,6 +177,7 @@ pub fn expand(text: &str, names: &Names, place: &str) -> Result<String, ExpandEr
 fn expanded(text: &str, names: &Names) -> Result<String, Reason> {
     let mut out = String::with_capacity(text.len());
     let mut cursor = Cursor { rest: text, index: 0 };
+    let mut first = true;
     while let Some(c) = cursor.next() {
         if c != '%' {
             out.push(c);
@@ -187,8 +188,9 @@ fn expanded(text: &str, names: &Names) -> Result<String, Reason> {
             out.push('%');
             continue;
         }
-        let spec = Spec::read(&mut cursor, names)?;
+        let spec = Spec { first, ..Spec::read(&mut cursor, names)? };
         out.push_str(&spec.format()?);
+        first = false;
     }
     Ok(out)
 }
@@ -262,6 +264,8 @@ struct Spec<'a> {
     conversion: char,
     /// Of the conversion letter.
     index: usize,
+    /// Whether no conversion stands before it: Python hands the whole set of names to a bare one.
+    first: bool,
 }
 
 impl<'a> Spec<'a> {
@@ -291,24 +295,24 @@ impl<'a> Spec<'a> {
         }
         let index = cursor.index;
         let conversion = cursor.next().ok_or(Reason::Incomplete)?;
-        Ok(Spec { value, flags, width, precision, conversion, index })
+        Ok(Spec { value, flags, width, precision, conversion, index, first: true })
     }
 
     fn format(&self) -> Result<String, Reason> {
         let conversion = self.conversion;
-        if conversion == '%' {
-            return Ok("%".to_owned());
+        if self.value.is_none() && !self.first {
+            return Err(Reason::NoName);
         }
         if !"sracdiuoxXeEfFgG".contains(conversion) {
-            // Python looks for the value first, so a bare one is missing before it is wrong.
             return Err(Reason::Unsupported(conversion, self.index));
         }
         match self.value {
             None => Err(self.refusal("dict").unwrap_or(Reason::NoName)),
             Some(Value::Number(n)) => self.format_number(*n),
             Some(Value::Text(text)) => match self.refusal("str") {
+                Some(Reason::NeedsChar) if text.chars().count() == 1 => Ok(self.padded(text)),
                 Some(reason) => Err(reason),
-                None => self.format_text(text),
+                None => Ok(self.format_text(text)),
             },
         }
     }
@@ -319,28 +323,31 @@ impl<'a> Spec<'a> {
             'd' | 'i' | 'u' => Some(Reason::NeedsNumber(self.conversion, got)),
             'o' | 'x' | 'X' => Some(Reason::NeedsInteger(self.conversion, got)),
             'e' | 'E' | 'f' | 'F' | 'g' | 'G' => Some(Reason::NeedsReal(got)),
+            'c' => Some(Reason::NeedsChar),
             _ => None,
         }
     }
 
-    fn format_text(&self, text: &str) -> Result<String, Reason> {
+    fn format_text(&self, text: &str) -> String {
         let shown = match self.conversion {
             'r' => quote(text),
             'a' => quote_ascii(text),
-            'c' if text.chars().count() != 1 => return Err(Reason::NeedsChar),
-            'c' => return Ok(self.padded(text)),
             _ => text.to_owned(),
         };
         let cut: String = match self.precision {
             Some(precision) => shown.chars().take(precision).collect(),
             None => shown,
         };
-        Ok(self.padded(&cut))
+        self.padded(&cut)
     }
 
     fn format_number(&self, n: i64) -> Result<String, Reason> {
         match self.conversion {
-            's' | 'r' | 'a' => self.format_text_of(n),
+            's' | 'r' | 'a' => {
+                let shown = n.to_string();
+                let cut = self.precision.unwrap_or(usize::MAX).min(shown.len());
+                Ok(self.padded(shown.get(..cut).unwrap_or_default()))
+            }
             'c' => {
                 let c = u32::try_from(n).ok().filter(|n| *n < 0x11_0000);
                 // A surrogate would be a character to Python, but could never be written.
@@ -349,12 +356,6 @@ impl<'a> Spec<'a> {
             }
             _ => Ok(number::format(self, n)),
         }
-    }
-
-    fn format_text_of(&self, n: i64) -> Result<String, Reason> {
-        let digits = n.to_string();
-        let precision = self.precision.unwrap_or(usize::MAX);
-        Ok(self.padded(digits.get(..precision.min(digits.len())).unwrap_or_default()))
     }
 
     fn padded(&self, text: &str) -> String {

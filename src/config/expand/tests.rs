@@ -5,6 +5,9 @@ fn names() -> Names {
     names.text("here", "/etc");
     names.text("ENV_X", "x%(y)s");
     names.number("process_num", 7);
+    names.number("zero", 0);
+    names.number("minus", -7);
+    names.number("big", 1_234_567_890_123);
     names
 }
 
@@ -30,7 +33,13 @@ fn good_texts() {
         ("%(process_num)c|%(process_num)5s|%(process_num)r", "\u{7}|    7|7"),
         ("[%(here)6s] [%(here)-6s] [%(here).2s] [%(here)06s]", "[  /etc] [/etc  ] [/e] [  /etc]"),
         ("%(here)r %(here)ls", "'/etc' /etc"),
-        ("%(here)%", "%"),
+        ("%(process_num)08.3d|%(process_num)-08d|", "00000007|7       |"),
+        ("%(process_num)#.0f %(process_num)#g %(process_num).0e", "7. 7.00000 7e+00"),
+        ("%(zero)g %(zero)e %(minus)05d %(minus)#o", "0 0.000000e+00 -0007 -0o7"),
+        (
+            "%(big)g %(big)e %(big).3g %(big)f",
+            "1.23457e+12 1.234568e+12 1.23e+12 1234567890123.000000",
+        ),
     ] {
         assert_eq!(read(text), expected, "{text}");
     }
@@ -41,7 +50,7 @@ fn unknown_names() {
     assert_eq!(
         read("x %(foo)s"),
         "! Format string 'x %(foo)s' for 'program:a.command' contains names ('foo') which cannot \
-         be expanded. Available names: ENV_X, here, process_num"
+         be expanded. Available names: ENV_X, big, here, minus, process_num, zero"
     );
     assert!(read("%(a(b)c)s").contains("names ('a(b)c')"));
 }
@@ -60,6 +69,8 @@ fn bad_formats() {
         ("%(here)f", "must be real number, not str"),
         ("%(here)c", "%c requires int or char"),
         ("%d", "%d format: a real number is required, not dict"),
+        ("%(here)%", "unsupported format character '%' (0x25) at index 7"),
+        ("%(here)s %d", "not enough arguments for format string"),
         ("%s", "not enough arguments for format string"),
         ("%(process_num)*d", "not enough arguments for format string"),
         ("%(here)*d", "* wants int"),
