@@ -6,7 +6,7 @@
 //!
 //! That is the lexer of Supervisor 4.4. 4.3.0 knew no escapes, so files in use write a backslash
 //! plainly: `"\\d"` in double quotes keeps both of its backslashes, `"C:\"` ends at that quote, and
-//! an apostrophe inside a word is a letter. Such texts keep 4.3.0's reading: [`plain`].
+//! an apostrophe inside a word is a letter. Such texts keep 4.3.0's reading.
 #![forbid(unsafe_code)]
 
 use std::iter::Peekable;
