@@ -1,2 +1,5 @@
-//! The daemon.
-fn main() {}
+//! The daemon: runs programs and keeps them running.
+
+fn main() -> std::process::ExitCode {
+    minder::daemon::main()
+}

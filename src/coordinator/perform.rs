@@ -99,7 +99,9 @@ impl Coordinator<'_> {
 
     fn added(&mut self, name: &str) {
         let Some(incoming) = self.incoming.take() else { return };
-        let Some(group) = self.world.groups().iter().find(|g| g.options.name == name) else { return };
+        let Some(group) = self.world.groups().iter().find(|g| g.options.name == name) else {
+            return;
+        };
         for (id, logs) in group.members.iter().zip(incoming.logs) {
             let shell = Shell { logs, link: None, spawn: SpawnNumber::default(), view: None };
             self.shells.insert(*id, shell);

@@ -64,7 +64,8 @@ fn target(
         ChildLog::None => None,
         ChildLog::File(path) => Some(LogFile { path: PathBuf::from(path), auto: false, limits }),
         ChildLog::Auto => {
-            let path = create_auto(&main.childlogdir, &main.identifier, &program.name, output, tell);
+            let path =
+                create_auto(&main.childlogdir, &main.identifier, &program.name, output, tell);
             Some(LogFile { path, auto: true, limits })
         }
     };
@@ -139,9 +140,10 @@ fn is_in_use(path: &Path) -> bool {
 /// `<any>---<identifier>-<no blanks>.log`, with a backup's number behind it or not.
 fn is_auto_log(name: &str, identifier: &str) -> bool {
     let marker = format!("---{identifier}-");
-    let found = name.char_indices().skip(1).filter(|(at, _)| {
-        name.get(*at..).is_some_and(|rest| rest.starts_with(&marker))
-    });
+    let found = name
+        .char_indices()
+        .skip(1)
+        .filter(|(at, _)| name.get(*at..).is_some_and(|rest| rest.starts_with(&marker)));
     let mut rests = found.filter_map(|(at, _)| name.get(at + marker.len()..));
     rests.any(|rest| {
         let base = rest.trim_end_matches(|c: char| c.is_ascii_digit());

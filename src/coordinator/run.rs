@@ -52,6 +52,7 @@ pub struct Coordinator<'a> {
     pub(super) by_pid: HashMap<i32, ProcessId>,
     pub(super) replies: HashMap<RequestId, Reply>,
     pub(super) options: Arc<Options>,
+    running: Arc<Options>,
     /// The group that is being added, for its logs.
     pub(super) incoming: Option<Box<NewGroup>>,
     /// Events that performing effects led to.
@@ -71,6 +72,7 @@ impl<'a> Coordinator<'a> {
             shells: BTreeMap::new(),
             by_pid: HashMap::new(),
             replies: HashMap::new(),
+            running: Arc::clone(&options),
             options,
             incoming: None,
             follow_ups: VecDeque::new(),
@@ -365,12 +367,12 @@ impl<'a> Coordinator<'a> {
                 processes.push(shell.view(member));
             }
         }
-        processes.sort_by(|a, b| {
-            (&*a.group, &a.program.name).cmp(&(&*b.group, &b.program.name))
-        });
+        processes.sort_by(|a, b| (&*a.group, &a.program.name).cmp(&(&*b.group, &b.program.name)));
         let groups = self.world.groups().iter().map(|group| Arc::clone(&group.options)).collect();
         let options = Arc::clone(&self.options);
-        let view = Arc::new(View { state: self.world.state(), processes, groups, options });
+        let running = Arc::clone(&self.running);
+        let state = self.world.state();
+        let view = Arc::new(View { state, processes, groups, options, running });
         self.means.handle.published().put(Arc::clone(&view));
         view
     }

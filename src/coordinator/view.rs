@@ -55,6 +55,8 @@ pub struct View {
     pub groups: Vec<Arc<Group>>,
     /// The configuration as it was last read.
     pub options: Arc<Options>,
+    /// The configuration as it was at start: what only a restart changes.
+    pub running: Arc<Options>,
 }
 
 /// What a namespec leads to.

@@ -93,7 +93,11 @@ pub enum Happening<'a> {
 }
 
 /// What a happening means for what is awaited; `name` is how the client named the process.
-pub fn outcome(awaited: Awaited, happening: Happening<'_>, name: &str) -> Option<Result<(), Fault>> {
+pub fn outcome(
+    awaited: Awaited,
+    happening: Happening<'_>,
+    name: &str,
+) -> Option<Result<(), Fault>> {
     use Awaited as A;
     use Happening as H;
     let fault = |code| Some(Err(Fault::new(code, name)));

@@ -437,9 +437,10 @@ impl World {
             return Ok(Some(answer));
         }
         for (place, process) in chosen.into_iter().enumerate() {
-            let name = self.members.get(&process).map_or_else(String::new, |m| {
-                display(&m.group, &m.process.program.name)
-            });
+            let name = self
+                .members
+                .get(&process)
+                .map_or_else(String::new, |m| display(&m.group, &m.process.program.name));
             self.act(now, id, place, process, &name, action, out);
         }
         Ok(None)
@@ -595,7 +596,9 @@ impl World {
     }
 
     fn stop_next_group(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let Some(name) = self.leaving.as_ref().and_then(|l| l.groups.last()).cloned() else { return };
+        let Some(name) = self.leaving.as_ref().and_then(|l| l.groups.last()).cloned() else {
+            return;
+        };
         let Ok(group) = self.group(&name) else { return };
         let mut members: Vec<(i64, ProcessId)> = group
             .members
@@ -761,4 +764,3 @@ fn happenings(process: &Process, effects: &[machine::Effect], announced: bool) -
     }
     happened
 }
-

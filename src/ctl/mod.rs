@@ -10,7 +10,6 @@ pub mod client;
 mod error;
 mod help;
 pub mod options;
-mod options_file;
 pub mod output;
 mod response;
 mod shell;
@@ -43,6 +42,9 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    for warning in &options.warnings {
+        let _ = writeln!(io::stderr(), "{warning}");
+    }
     let client = HttpClient::new();
     let input = io::stdin().lock();
     let mut session = Session::new(&options, Box::new(client), Box::new(input), Output::stdout());

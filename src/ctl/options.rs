@@ -4,35 +4,22 @@
 //! names may be shortened as long as they stay unique. The texts of errors are known
 //! to scripts; clap's kinds of errors are put into them.
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use crate::config::sections::CtlOptions;
+use crate::getopt::{self, Grammar, Row};
+use crate::sys::config_files;
+use crate::sys::users::Machine;
 
 use super::client::Server;
 use super::error::Quoted;
 use super::url::is_url;
-
-pub use super::options_file::{find_config, read_config};
-
-/// What `[supervisorctl]` says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CtlFile {
-    /// "serverurl"; a unix path is absolute.
-    pub serverurl: Option<String>,
-    /// "username".
-    pub username: Option<String>,
-    /// "password".
-    pub password: Option<String>,
-    /// "prompt".
-    pub prompt: Option<String>,
-    /// "history_file", absolute.
-    pub history_file: Option<String>,
-}
 
 /// All that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The daemon.
     pub server: Server,
+    /// What to say on stderr before anything else.
+    pub warnings: Vec<String>,
     /// The shell's prompt, without `> `.
     pub prompt: String,
     /// Where the shell keeps its history.
@@ -43,14 +30,7 @@ pub struct Options {
     pub words: Vec<String>,
 }
 
-/// Why there is nothing to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Help was asked for: this text.
-    Help(String),
-    /// The command line or the file is wrong: this reason.
-    Usage(String),
-}
+pub use crate::getopt::Refusal;
 
 impl Options {
     /// Reads the command line (the first word is the program) and the file it names or
@@ -63,20 +43,21 @@ impl Options {
         let file = match &given.configuration {
             Some(path) if path.is_empty() => None,
             Some(path) => Some(path.clone()),
-            None => find_config(line.first().map_or("", String::as_str)),
+            None => config_files::find(line.first().map_or("", String::as_str)).ok(),
         };
         let file = match file {
-            Some(path) => read_config(&path).map_err(Refusal::Usage)?,
-            None => CtlFile::default(),
+            Some(path) => config_files::load_ctl(&path, &Machine)
+                .map_err(|error| Refusal::Usage(error.to_string()))?,
+            None => CtlOptions::default(),
         };
-        let url = given.serverurl.or(file.serverurl);
         Ok(Options {
             server: Server {
-                url: url.unwrap_or_else(|| "http://localhost:9001".to_owned()),
+                url: given.serverurl.unwrap_or(file.serverurl),
                 username: given.username.or(file.username),
                 password: given.password.or(file.password),
             },
-            prompt: file.prompt.unwrap_or_else(|| "supervisor".to_owned()),
+            warnings: file.warnings,
+            prompt: file.prompt,
             history_file: given.history_file.or(file.history_file),
             interactive: given.interactive || given.words.is_empty(),
             words: given.words,
@@ -96,144 +77,52 @@ struct Given {
     words: Vec<String>,
 }
 
-/// The options that take a value: name, letter, what the value is, help.
-const VALUED: [(&str, char, &str, &str); 5] = [
-    ("configuration", 'c', "FILE", "Read this configuration file; without it, look for one"),
-    ("serverurl", 's', "URL", "Talk to the daemon at http://HOST:PORT or unix:///PATH"),
-    ("username", 'u', "NAME", "Log in with this name"),
-    ("password", 'p', "PASSWORD", "Log in with this password"),
-    ("history_file", 'r', "FILE", "Keep the shell's history in this file"),
-];
-
-fn command() -> Command {
-    let valued = VALUED.map(|(name, letter, value, help)| {
-        let arg = Arg::new(name).short(letter).long(name).value_name(value).help(help);
-        let arg = if name == "history_file" { arg.alias("history-file") } else { arg };
-        // All are gathered, so that a repeated one is told from a wrong one behind it.
-        arg.action(ArgAction::Append).allow_hyphen_values(true)
-    });
-    Command::new("supervisorctl")
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .infer_long_args(true)
-        .about("Look at and control the programs of a supervisord.")
-        .args(valued)
-        .arg(
-            Arg::new("interactive")
-                .short('i')
-                .long("interactive")
-                .action(ArgAction::Count)
-                .help("Ask before reload and shutdown, and for a login where one is needed"),
-        )
-        .arg(
-            Arg::new("help")
-                .short('h')
-                .short_alias('?')
-                .long("help")
-                .action(ArgAction::Count)
-                .help("Show this text"),
-        )
-        .arg(
-            Arg::new("action")
-                .num_args(0..)
-                .trailing_var_arg(true)
-                .value_name("ACTION")
-                .help("What to do, and with what; without it a shell reads actions"),
-        )
-        .after_help("The action \"help\" lists the actions.")
-}
+const GRAMMAR: Grammar = Grammar {
+    name: "supervisorctl",
+    about: "Look at and control the programs of a supervisord.",
+    rows: &[
+        Row::valued(
+            "configuration",
+            Some('c'),
+            "FILE",
+            "Read this configuration; without it, look for one",
+        ),
+        Row::valued(
+            "serverurl",
+            Some('s'),
+            "URL",
+            "Talk to the daemon at http://HOST:PORT or unix:///PATH",
+        ),
+        Row::valued("username", Some('u'), "NAME", "Log in with this name"),
+        Row::valued("password", Some('p'), "PASSWORD", "Log in with this password"),
+        Row::valued("history_file", Some('r'), "FILE", "Keep the shell's history in this file")
+            .or("history-file"),
+        Row::flag(
+            "interactive",
+            Some('i'),
+            "Ask before reload and shutdown, and for a login where one is needed",
+        ),
+    ],
+    words: Some(("ACTION", "What to do, and with what; without it a shell reads actions")),
+    after_help: "The action \"help\" lists the actions.",
+};
 
 fn parse(line: &[String]) -> Result<Given, Refusal> {
-    let mut command = command();
-    let matches = match command.try_get_matches_from_mut(line) {
-        Ok(matches) => matches,
-        Err(error) => return Err(Refusal::Usage(getopt_text(&error, line))),
-    };
-    if matches.get_count("help") > 0 {
-        return Err(Refusal::Help(command.render_help().to_string()));
-    }
-    let words: Vec<String> = matches.get_many("action").into_iter().flatten().cloned().collect();
-    let options = line.get(1..line.len() - words.len().min(line.len())).unwrap_or_default();
-    if matches.get_count("interactive") > 1 {
-        return Err(conflict(options, "interactive", 'i'));
-    }
-    let serverurl = valued(&matches, options, "serverurl", 's')?;
-    if let Some(url) = serverurl.as_deref().filter(|url| !is_url(url)) {
-        let (option, url) = (spelling(options, "serverurl", 's'), Quoted(url));
+    let parsed = getopt::parse(GRAMMAR, line)?;
+    if let Some(given) = parsed.value("serverurl").filter(|given| !is_url(&given.text)) {
+        let (option, url) = (&given.spelling, Quoted(&given.text));
         let text = format!("invalid value for {option} {url}: value {url} is not a URL");
         return Err(Refusal::Usage(text));
     }
     Ok(Given {
-        configuration: valued(&matches, options, "configuration", 'c')?,
-        interactive: matches.get_count("interactive") > 0,
-        serverurl,
-        username: valued(&matches, options, "username", 'u')?,
-        password: valued(&matches, options, "password", 'p')?,
-        history_file: valued(&matches, options, "history_file", 'r')?,
-        words,
+        configuration: parsed.text("configuration"),
+        interactive: parsed.flag("interactive"),
+        serverurl: parsed.text("serverurl"),
+        username: parsed.text("username"),
+        password: parsed.text("password"),
+        history_file: parsed.text("history_file"),
+        words: parsed.words,
     })
-}
-
-/// The value of an option, which may stand there once.
-fn valued(
-    matches: &ArgMatches,
-    options: &[String],
-    name: &str,
-    letter: char,
-) -> Result<Option<String>, Refusal> {
-    let mut values = matches.get_many::<String>(name).into_iter().flatten();
-    let value = values.next().cloned();
-    match values.next() {
-        Some(_) => Err(conflict(options, name, letter)),
-        None => Ok(value),
-    }
-}
-
-fn conflict(options: &[String], name: &str, letter: char) -> Refusal {
-    let option = spelling(options, name, letter);
-    Refusal::Usage(format!("conflicting command line option '{option}'"))
-}
-
-/// The option as the user wrote it last: `--name` in full, or `-n`.
-fn spelling(options: &[String], name: &str, letter: char) -> String {
-    let last = options.iter().rev().find_map(|word| match word.strip_prefix("--") {
-        Some(long) if name.starts_with(long.split('=').next()?) => Some(true),
-        Some(_) => None,
-        None => (word.starts_with('-') && word.contains(letter)).then_some(false),
-    });
-    if last == Some(true) { format!("--{name}") } else { format!("-{letter}") }
-}
-
-/// The text that `getopt` has for what clap found wrong.
-fn getopt_text(error: &clap::Error, line: &[String]) -> String {
-    let subject = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(text)) => text.split([' ', '=']).next().unwrap_or_default(),
-        _ => "",
-    };
-    match error.kind() {
-        ErrorKind::UnknownArgument => {
-            let prefix = subject.trim_start_matches("--");
-            let names = VALUED.iter().map(|row| row.0).chain(["interactive", "help"]);
-            if subject.starts_with("--")
-                && names.filter(|name| name.starts_with(prefix)).count() > 1
-            {
-                return format!("option {subject} not a unique prefix");
-            }
-            format!("option {subject} not recognized")
-        }
-        ErrorKind::TooManyValues => {
-            // clap shows by dots that the option may be repeated.
-            format!("option {} must not have an argument", subject.trim_end_matches('.'))
-        }
-        // What lacks a value is the last word: else the next one had been it.
-        _ => match line.last().map(String::as_str) {
-            Some(word) if !word.starts_with("--") => {
-                let letter = word.chars().last().unwrap_or('-');
-                format!("option -{letter} requires argument")
-            }
-            _ => format!("option {subject} requires argument"),
-        },
-    }
 }
 
 #[cfg(test)]

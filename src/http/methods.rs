@@ -182,8 +182,7 @@ impl Service {
     }
 
     fn reload_config(&self, w: &mut Writer<'_>) -> Result<(), Fault> {
-        let options =
-            (self.reload)().map_err(|why| Fault::new(FaultCode::CantReread, why))?;
+        let options = (self.reload)().map_err(|why| Fault::new(FaultCode::CantReread, why))?;
         let options = Arc::new(options);
         let changes = self.handle.ask(|reply| Message::Reread { options, reply })?;
         w.begin_array();
@@ -219,11 +218,7 @@ impl Service {
         }
     }
 
-    fn leave(
-        &self,
-        next: Option<Box<prepare::Next>>,
-        w: &mut Writer<'_>,
-    ) -> Result<(), Fault> {
+    fn leave(&self, next: Option<Box<prepare::Next>>, w: &mut Writer<'_>) -> Result<(), Fault> {
         if self.handle.ask(|reply| Message::Leave { next, reply })? {
             w.bool(true);
             Ok(())
@@ -361,8 +356,7 @@ fn clear_all_logs(view: &View, w: &mut Writer<'_>) {
         for process in members {
             let name = &process.program.name;
             let shown = crate::process::name::display(&group.name, name);
-            let outcome =
-                clear_logs(process).map_err(|()| Fault::new(FaultCode::Failed, shown));
+            let outcome = clear_logs(process).map_err(|()| Fault::new(FaultCode::Failed, shown));
             describe::result(&ProcessResult::new(&group.name, name, &outcome), w);
         }
     }

@@ -20,10 +20,14 @@ mod acceptor;
 pub mod auth;
 mod connection;
 mod core;
+pub mod describe;
 pub mod head;
 mod limits;
+pub mod methods;
+pub mod pool;
 mod request;
 mod response;
+pub mod rpc;
 mod server;
 
 pub use self::limits::{HttpNotice, Limits, Trouble};

@@ -85,6 +85,11 @@ impl std::fmt::Debug for ToLog {
 }
 
 impl Sinks {
+    /// Nowhere.
+    pub fn none() -> Sinks {
+        Sinks { file: None, syslog: false, stdout: false }
+    }
+
     /// Opens the log; nothing is written yet.
     ///
     /// # Errors

@@ -1,0 +1,420 @@
+//! supervisord, from its command line to its end: start-up as one ordered list.
+
+mod command_line;
+mod restart;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+use self::command_line::Invocation;
+use self::restart::Place;
+use crate::VERSION;
+use crate::child::buffers::Buffers;
+use crate::child::environment::Inherited;
+use crate::config::options::{LogLevel, MainLog, NoticeLevel, Options};
+use crate::coordinator::message::{Handle, MAILBOX, Message};
+use crate::coordinator::prepare::{self, NewGroup};
+use crate::coordinator::run::{Coordinator, Means};
+use crate::getopt::Refusal;
+use crate::http::methods::Service;
+use crate::http::rpc::Job;
+use crate::http::{Limits as HttpLimits, Server, pool};
+use crate::log::activity::{self, LogQueue, Logger, Setup, Sinks};
+use crate::log::rotating::Limits;
+use crate::sys::daemonize::{self, Parent, Side};
+use crate::sys::limits::{self, Limit};
+use crate::sys::net::Listener;
+use crate::sys::pidfile::{Pidfile, Taken};
+use crate::sys::{config_files, privileges, signals, syslog};
+
+/// Threads that serve requests. None of them ever waits for a client or a process.
+const POOL: usize = 4;
+
+/// How long the last lines and answers may take at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Runs supervisord on this process's command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    daemonize::fill_standard_descriptors();
+    let line: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let program = line.first().cloned().unwrap_or_else(|| "supervisord".to_owned());
+    match run(&line, &program) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            let _ = write!(io::stderr(), "Error: {why}\nFor help, use {program} -h\n");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(line: &[String], program: &str) -> Result<(), String> {
+    let invocation = match command_line::read(line) {
+        Ok(invocation) => invocation,
+        Err(Refusal::Help(text)) => {
+            let _ = io::stdout().write_all(text.as_bytes());
+            return Ok(());
+        }
+        Err(Refusal::Usage(why)) => return Err(why),
+    };
+    if invocation.version {
+        let _ = writeln!(io::stdout(), "{VERSION}");
+        return Ok(());
+    }
+    syslog::open(Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program));
+    let place = place(&invocation, program)?;
+    match Ready::prepare(place)?.go_to_background()? {
+        Some(ready) => ready.serve(),
+        None => Ok(()),
+    }
+}
+
+/// Where the configuration is, found once: a restart reads the same file.
+fn place(invocation: &Invocation, program: &str) -> Result<Place, String> {
+    let file = match &invocation.configuration {
+        Some(file) => file.clone(),
+        None => {
+            if privileges::is_root() {
+                let _ = writeln!(io::stderr(), "{}", config_files::ROOT_SEARCHES);
+            }
+            config_files::find(program).map_err(|error| error.to_string())?
+        }
+    };
+    Ok(Place { file, command_line: invocation.overrides.clone() })
+}
+
+/// Everything that can fail at start, done; no thread exists and nothing was written yet.
+struct Ready {
+    place: Place,
+    options: Arc<Options>,
+    logger: Logger,
+    queue: LogQueue,
+    sinks: Sinks,
+    listeners: Vec<Listener>,
+    pidfile: Option<Pidfile>,
+    groups: Vec<NewGroup>,
+    parent: Option<Parent>,
+}
+
+impl Ready {
+    fn prepare(place: Place) -> Result<Ready, String> {
+        let options = place.load()?;
+        let main = &options.supervisord;
+        let (logger, queue) = Logger::new(main.loglevel);
+        drop_privileges(&options, &logger)?;
+        let raised = raise_limits(&options)?;
+        let setup = log_setup(&options);
+        let sinks = Sinks::open(&setup).map_err(|error| log_failure(&setup, &error))?;
+        tell_notices(&logger, &options, &raised);
+        let listeners = open_listeners(&options)?;
+        let pidfile = take_pidfile(&main.pidfile, &logger)?;
+        let groups = prepare_groups(&options, &logger);
+        tell_listeners(&logger, &listeners);
+        let options = Arc::new(options);
+        let parent = None;
+        Ok(Ready { place, options, logger, queue, sinks, listeners, pidfile, groups, parent })
+    }
+
+    /// Unless it stays in the foreground: forks. `None` in the parent, once the daemon is
+    /// ready.
+    fn go_to_background(mut self) -> Result<Option<Ready>, String> {
+        let main = &self.options.supervisord;
+        if main.nodaemon {
+            return Ok(Some(self));
+        }
+        match daemonize::fork_and_wait().map_err(|error| format!("could not fork: {error}"))? {
+            Side::Parent(outcome) => {
+                // Sockets and pidfile belong to the daemon now.
+                std::mem::forget(self.listeners);
+                outcome.map(|()| None)
+            }
+            Side::Daemon(parent) => {
+                self.logger.log(LogLevel::Info, "daemonizing the supervisord process");
+                enter_directory(main.directory.as_deref(), &self.logger);
+                if let Err(error) = daemonize::leave_terminal(main.umask) {
+                    let why = format!("could not leave the terminal: {error}");
+                    parent.failed(&why);
+                    return Err(why);
+                }
+                self.parent = Some(parent);
+                Ok(Some(self))
+            }
+        }
+    }
+
+    fn serve(mut self) -> Result<(), String> {
+        signals::ignore_fatal_writes();
+        signals::block_all();
+        match self.start() {
+            Ok(serving) => {
+                if let Some(parent) = self.parent.take() {
+                    parent.ready();
+                }
+                serving.run(self.options, self.groups, self.pidfile);
+                Ok(())
+            }
+            Err(error) => {
+                let why = format!("could not start: {error}");
+                if let Some(parent) = self.parent.take() {
+                    parent.failed(&why);
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// The threads.
+    fn start(&mut self) -> io::Result<Serving> {
+        let (to, inbox) = bounded(MAILBOX);
+        let handle = Handle::new(to);
+        let (_, empty) = Logger::new(LogLevel::Critical);
+        let queue = std::mem::replace(&mut self.queue, empty);
+        let sinks = std::mem::replace(&mut self.sinks, Sinks::none());
+        activity::start(queue, sinks)?;
+        write_pidfile(self.pidfile.as_mut(), &self.options.supervisord.pidfile, &self.logger);
+        listen_to_signals(handle.clone(), self.logger.clone())?;
+        let inherited = Arc::new(Inherited::of_this_process());
+        let restart = Arc::new(restart::Restart::new(self.place.clone(), self.listeners.clone()));
+        let server = Server::start(self.listeners.clone(), http_limits(&self.logger))?;
+        let service = Arc::new(Service {
+            handle: handle.clone(),
+            logger: self.logger.clone(),
+            inherited: Arc::clone(&inherited),
+            reload: restart.reload(),
+            prepare: restart.prepare(),
+        });
+        let pool: io::Result<Vec<_>> = (0..POOL).map(|_| pool::start(&server, &service)).collect();
+        let means = Means {
+            inbox,
+            handle,
+            logger: self.logger.clone(),
+            inherited,
+            buffers: Buffers::default(),
+            prepare: restart.prepare(),
+        };
+        Ok(Serving { means, server, pool: pool?, restart })
+    }
+}
+
+/// The daemon with all its threads.
+struct Serving {
+    means: Means,
+    server: Arc<Server<Job>>,
+    pool: Vec<JoinHandle<()>>,
+    restart: Arc<restart::Restart>,
+}
+
+impl Serving {
+    /// Until a shutdown has stopped everything.
+    fn run(
+        self,
+        mut options: Arc<Options>,
+        mut groups: Vec<NewGroup>,
+        mut pidfile: Option<Pidfile>,
+    ) {
+        let logger = &self.means.logger;
+        loop {
+            let coordinator = Coordinator::new(&self.means, Arc::clone(&options), groups);
+            let Some(next) = coordinator.run() else { break };
+            options = next.options;
+            logger.set_level(options.supervisord.loglevel);
+            logger.switch(next.sinks);
+            tell_notices(logger, &options, &[]);
+            groups = prepare_groups(&options, logger);
+            tell_listeners(logger, &next.listeners);
+            self.restart.now_listening(next.listeners.clone());
+            self.server.set_listeners(next.listeners);
+            pidfile = move_pidfile(pidfile, &options.supervisord.pidfile, logger);
+        }
+        self.restart.now_listening(Vec::new());
+        self.server.stop();
+        for thread in self.pool {
+            let _ = thread.join();
+        }
+        if let Some(pidfile) = pidfile {
+            pidfile.remove();
+        }
+        logger.flush(FAREWELL);
+    }
+}
+
+fn drop_privileges(options: &Options, logger: &Logger) -> Result<(), String> {
+    match &options.supervisord.user {
+        Some(user) => {
+            privileges::become_user(user).map_err(str::to_owned)?;
+            let uid = user.uid;
+            logger.log(LogLevel::Info, format_args!("Set uid to user {uid} succeeded"));
+        }
+        None if privileges::is_root() => logger.log(
+            LogLevel::Critical,
+            "Supervisor is running as root.  Privileges were not dropped because no user is \
+             specified in the config file.  If you intend to run as root, you can set user=root \
+             in the config file to avoid this message.",
+        ),
+        None => {}
+    }
+    Ok(())
+}
+
+/// What minfds and minprocs ask for; the lines about it.
+fn raise_limits(options: &Options) -> Result<Vec<String>, String> {
+    let main = &options.supervisord;
+    let wanted = [(Limit::Descriptors, main.minfds), (Limit::Processes, main.minprocs)];
+    let mut lines = Vec::new();
+    for (limit, wanted) in wanted {
+        lines.extend(limits::ensure(limit, wanted).map_err(|error| error.to_string())?);
+    }
+    Ok(lines)
+}
+
+fn log_setup(options: &Options) -> Setup {
+    let main = &options.supervisord;
+    Setup {
+        target: main.logfile.clone(),
+        limits: Limits::new(main.logfile_maxbytes, main.logfile_backups),
+        echo: main.nodaemon && !main.silent,
+    }
+}
+
+fn log_failure(setup: &Setup, error: &io::Error) -> String {
+    match &setup.target {
+        MainLog::File(path) => format!("could not open the activity log {path}: {error}"),
+        MainLog::Syslog => format!("could not open the activity log: {error}"),
+    }
+}
+
+/// What reading the configuration had to say, the gravest first.
+fn tell_notices(logger: &Logger, options: &Options, raised: &[String]) {
+    let levels = [
+        (NoticeLevel::Critical, LogLevel::Critical),
+        (NoticeLevel::Warn, LogLevel::Warn),
+        (NoticeLevel::Info, LogLevel::Info),
+    ];
+    for (level, log_level) in levels {
+        for notice in options.notices.iter().filter(|notice| notice.level == level) {
+            logger.log(log_level, &notice.text);
+        }
+    }
+    for line in raised {
+        logger.log(LogLevel::Info, line);
+    }
+}
+
+fn open_listeners(options: &Options) -> Result<Vec<Listener>, String> {
+    let say = &mut |line: &str| {
+        let _ = writeln!(io::stderr(), "{line}");
+    };
+    let open = |server| Listener::open(server, say).map_err(|error| error.to_string());
+    options.servers.iter().map(open).collect()
+}
+
+fn tell_listeners(logger: &Logger, listeners: &[Listener]) {
+    for listener in listeners {
+        let server = listener.info().server();
+        logger.log(LogLevel::Info, "RPC interface 'supervisor' initialized");
+        if server.credentials.is_none() {
+            let section = &server.section;
+            logger.log(
+                LogLevel::Critical,
+                format_args!("Server '{section}' running without any HTTP authentication checking"),
+            );
+        }
+    }
+}
+
+fn take_pidfile(path: &str, logger: &Logger) -> Result<Option<Pidfile>, String> {
+    match Pidfile::take(Path::new(path)) {
+        Ok(pidfile) => Ok(Some(pidfile)),
+        Err(Taken::Held(pid)) => Err(format!(
+            "another supervisord (pid {pid}) runs with the pidfile {path}; stop it first, or \
+             choose another pidfile"
+        )),
+        Err(Taken::Failed(_)) => {
+            logger.log(LogLevel::Critical, format_args!("could not write pidfile {path}"));
+            Ok(None)
+        }
+    }
+}
+
+fn write_pidfile(pidfile: Option<&mut Pidfile>, path: &str, logger: &Logger) {
+    let Some(pidfile) = pidfile else { return };
+    match pidfile.write() {
+        Ok(()) => {
+            let pid = std::process::id();
+            logger.log(LogLevel::Info, format_args!("supervisord started with pid {pid}"));
+        }
+        Err(_) => logger.log(LogLevel::Critical, format_args!("could not write pidfile {path}")),
+    }
+}
+
+/// After a restart the pidfile may be another one; the old one goes when the new one is there.
+fn move_pidfile(held: Option<Pidfile>, path: &str, logger: &Logger) -> Option<Pidfile> {
+    let mut held = match held {
+        Some(held) if held.path() == Path::new(path) => Some(held),
+        held => match take_pidfile(path, logger) {
+            Ok(Some(new)) => {
+                if let Some(old) = held {
+                    old.remove();
+                }
+                Some(new)
+            }
+            Ok(None) => held,
+            Err(why) => {
+                logger.log(LogLevel::Critical, why);
+                held
+            }
+        },
+    };
+    write_pidfile(held.as_mut(), path, logger);
+    held
+}
+
+fn prepare_groups(options: &Options, logger: &Logger) -> Vec<NewGroup> {
+    let main = &options.supervisord;
+    let tell = &mut |line: String| logger.log(LogLevel::Warn, line);
+    if !main.nocleanup {
+        prepare::clean_auto_logs(main, tell);
+    }
+    options.groups.iter().map(|group| prepare::new_group(group, main, tell)).collect()
+}
+
+fn enter_directory(directory: Option<&str>, logger: &Logger) {
+    let Some(directory) = directory else { return };
+    let quoted = crate::process::quote::quoted(directory);
+    match std::env::set_current_dir(directory) {
+        Ok(()) => logger.log(LogLevel::Info, format_args!("set current directory: {quoted}")),
+        Err(error) => {
+            logger.log(LogLevel::Critical, format_args!("can't chdir into {quoted}: {error}"));
+        }
+    }
+}
+
+/// One thread turns signals into messages.
+fn listen_to_signals(handle: Handle, logger: Logger) -> io::Result<()> {
+    const STACK: usize = 128 * 1024;
+    let mut heard = signals::listen()?;
+    let run = move || {
+        signals::unblock_heard();
+        for signal in heard.forever() {
+            if handle.sender().send(Message::Signal(signal)).is_err() {
+                logger.log(LogLevel::Critical, "a signal found no coordinator");
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("signals".to_owned()).stack_size(STACK).spawn(run)?;
+    Ok(())
+}
+
+fn http_limits(logger: &Logger) -> HttpLimits {
+    let logger = logger.clone();
+    let on_error = Arc::new(move |notice| logger.log(LogLevel::Error, notice));
+    HttpLimits { on_error, ..HttpLimits::default() }
+}

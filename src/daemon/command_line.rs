@@ -1,0 +1,131 @@
+//! supervisord's command line.
+
+use crate::config::command_line::{CommandLine, Given};
+use crate::getopt::{self, Grammar, Parsed, Refusal, Row};
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// `-c`.
+    pub configuration: Option<String>,
+    /// `-v`.
+    pub version: bool,
+    /// What is laid over the file.
+    pub overrides: CommandLine,
+}
+
+const GRAMMAR: Grammar = Grammar {
+    name: "supervisord",
+    about: "Run programs and keep them running.",
+    rows: &[
+        Row::valued("configuration", Some('c'), "FILE", "Read this file; without it, look for one"),
+        Row::flag("nodaemon", Some('n'), "Stay in the foreground"),
+        Row::flag("silent", Some('s'), "Print no log in the foreground"),
+        Row::flag("version", Some('v'), "Print the version"),
+        Row::valued("user", Some('u'), "USER", "Run as this user, by name or number"),
+        Row::valued("umask", Some('m'), "OCTAL", "The mask for new files of the daemon"),
+        Row::valued("directory", Some('d'), "DIR", "Change to this directory in the background"),
+        Row::valued("logfile", Some('l'), "FILE", "Write the activity log here"),
+        Row::valued("logfile_maxbytes", Some('y'), "BYTES", "Rotate it at this size"),
+        Row::valued("logfile_backups", Some('z'), "N", "Keep so many rotated ones"),
+        Row::valued("loglevel", Some('e'), "LEVEL", "How much it says: critical to blather"),
+        Row::valued("pidfile", Some('j'), "FILE", "Write the process id here"),
+        Row::valued("identifier", Some('i'), "NAME", "The name of this daemon for its clients"),
+        Row::valued("childlogdir", Some('q'), "DIR", "Where logs of programs go that name none"),
+        Row::flag("nocleanup", Some('k'), "Keep such logs of earlier runs"),
+        Row::valued("minfds", Some('a'), "N", "File descriptors that must be had"),
+        Row::flag("strip_ansi", Some('t'), "Drop terminal sequences from programs' output"),
+        Row::valued("minprocs", None, "N", "Processes that must be had"),
+        Row::flag("profile_options", None, "Accepted for compatibility"),
+    ],
+    words: None,
+    after_help: "",
+};
+
+/// Reads it; the first word is the program.
+///
+/// # Errors
+/// Help, or what is wrong.
+pub fn read(line: &[String]) -> Result<Invocation, Refusal> {
+    let parsed = getopt::parse(GRAMMAR, line)?;
+    if !parsed.words.is_empty() {
+        let words: Vec<String> = parsed
+            .words
+            .iter()
+            .map(|word| crate::process::quote::quoted(word).to_string())
+            .collect();
+        let text = format!("positional arguments are not supported: [{}]", words.join(", "));
+        return Err(Refusal::Usage(text));
+    }
+    Ok(Invocation {
+        configuration: parsed.text("configuration"),
+        version: parsed.flag("version"),
+        overrides: overrides(&parsed),
+    })
+}
+
+fn overrides(parsed: &Parsed) -> CommandLine {
+    let value = |long: &str| {
+        parsed.value(long).map(|given| Given { spelling: given.spelling, text: given.text })
+    };
+    CommandLine {
+        nodaemon: parsed.flag("nodaemon"),
+        silent: parsed.flag("silent"),
+        nocleanup: parsed.flag("nocleanup"),
+        strip_ansi: parsed.flag("strip_ansi"),
+        user: value("user"),
+        umask: value("umask"),
+        directory: value("directory"),
+        logfile: value("logfile"),
+        logfile_maxbytes: value("logfile_maxbytes"),
+        logfile_backups: value("logfile_backups"),
+        loglevel: value("loglevel"),
+        pidfile: value("pidfile"),
+        identifier: value("identifier"),
+        childlogdir: value("childlogdir"),
+        minfds: value("minfds"),
+        minprocs: value("minprocs"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_words(words: &[&str]) -> Result<Invocation, Refusal> {
+        let line: Vec<String> =
+            ["supervisord"].iter().chain(words).map(|word| (*word).to_owned()).collect();
+        read(&line)
+    }
+
+    #[test]
+    fn mistakes_have_getopts_texts() {
+        let rows: [(&[&str], &str); 8] = [
+            (&["-x"], "option -x not recognized"),
+            (&["--foo"], "option --foo not recognized"),
+            (&["--log", "x"], "option --log not a unique prefix"),
+            (&["-a"], "option -a requires argument"),
+            (&["--minfds"], "option --minfds requires argument"),
+            (&["--nodaemon=1"], "option --nodaemon must not have an argument"),
+            (&["-e", "info", "-e", "debug"], "conflicting command line option '-e'"),
+            (&["foo", "bar"], "positional arguments are not supported: ['foo', 'bar']"),
+        ];
+        for (words, want) in rows {
+            match read_words(words) {
+                Err(Refusal::Usage(text)) => assert_eq!(text, want, "{words:?}"),
+                other => panic!("{words:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn bundles_and_prefixes() {
+        let read = read_words(&["-nsc/x.conf", "--loglev=debug", "-ka", "10"]).unwrap();
+        assert_eq!(read.configuration.as_deref(), Some("/x.conf"));
+        let over = read.overrides;
+        assert!(over.nodaemon && over.silent && over.nocleanup && !over.strip_ansi);
+        assert_eq!(over.minfds.unwrap().text, "10");
+        let level = over.loglevel.unwrap();
+        assert_eq!((level.spelling.as_str(), level.text.as_str()), ("--loglevel", "debug"));
+    }
+}

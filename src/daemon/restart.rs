@@ -1,0 +1,92 @@
+//! Beginning anew: whatever can fail is done before anything stops.
+
+use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::config::command_line::CommandLine;
+use crate::config::options::Options;
+use crate::coordinator::prepare::Next;
+use crate::coordinator::run::Prepare;
+use crate::http::methods::Reload;
+use crate::log::activity::Sinks;
+use crate::sys::config_files;
+use crate::sys::net::Listener;
+use crate::sys::users::Machine;
+
+/// Where the configuration is read from.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The file.
+    pub file: String,
+    /// What beats it.
+    pub command_line: CommandLine,
+}
+
+impl Place {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The message for the user.
+    pub fn load(&self) -> Result<Options, String> {
+        config_files::load(&self.file, &self.command_line, &Machine)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// Knows the file and the listeners that are open.
+#[derive(Debug)]
+pub struct Restart {
+    place: Place,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+impl Restart {
+    /// With the listeners that are open now.
+    pub fn new(place: Place, listeners: Vec<Listener>) -> Restart {
+        Restart { place, listeners: Mutex::new(listeners) }
+    }
+
+    /// The listeners have changed.
+    pub fn now_listening(&self, listeners: Vec<Listener>) {
+        *self.lock() = listeners;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Listener>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the configuration, for reloadConfig.
+    pub fn reload(self: &Arc<Self>) -> Reload {
+        let restart = Arc::clone(self);
+        Arc::new(move || restart.place.load())
+    }
+
+    /// Prepares a restart.
+    pub fn prepare(self: &Arc<Self>) -> Prepare {
+        let restart = Arc::clone(self);
+        Arc::new(move || restart.next().map(Box::new))
+    }
+
+    fn next(&self) -> Result<Next, String> {
+        let options = self.place.load()?;
+        let open = self.lock().clone();
+        let listeners: Result<Vec<Listener>, String> = options
+            .servers
+            .iter()
+            .map(|server| {
+                let say = &mut |line: &str| {
+                    let _ = writeln!(io::stderr(), "{line}");
+                };
+                let same = open.iter().find(|listener| listener.serves(server));
+                let opened = match same {
+                    Some(listener) => listener.reconfigured(server),
+                    None => Listener::open(server, say),
+                };
+                opened.map_err(|error| error.to_string())
+            })
+            .collect();
+        let setup = super::log_setup(&options);
+        let sinks = Sinks::open(&setup).map_err(|error| super::log_failure(&setup, &error))?;
+        Ok(Next { options: Arc::new(options), listeners: listeners?, sinks })
+    }
+}
