@@ -137,14 +137,22 @@ impl Acceptor {
         let mut list = mem::take(&mut self.polled);
         list.clear();
         list.push(poll::entry(self.core.waker.as_raw_fd(), poll::IN));
+        let mut room_at = None;
         for listener in &self.listeners {
-            let open = self.paused_until.is_none() && self.room(listener.info().is_unix());
+            let room = match self.paused_until {
+                Some(_) => None,
+                None => self.room(listener.info().is_unix(), now),
+            };
+            let open = room == Some(now);
+            if !open {
+                room_at = room_at.into_iter().chain(room).min();
+            }
             // A negative descriptor is passed over.
             list.push(poll::entry(if open { listener.as_raw_fd() } else { -1 }, poll::IN));
         }
         list.extend(self.connections.iter().map(|c| poll::entry(c.as_raw_fd(), c.events())));
         let deadlines = self.connections.iter().map(|connection| connection.deadline());
-        let deadline = deadlines.chain(self.paused_until).chain(self.ends).min();
+        let deadline = deadlines.chain(self.paused_until).chain(room_at).chain(self.ends).min();
         let timeout = deadline.map(|deadline| deadline.saturating_duration_since(now));
         match poll::poll(&mut list, timeout) {
             Ok(_) => {
@@ -262,7 +270,8 @@ impl Acceptor {
     /// An idle connection makes room; else the newcomer is closed with the reserve's descriptor,
     /// so that it learns at once what would otherwise keep `poll` awake for ever.
     fn out_of_descriptors(&mut self, listener: &Listener) -> Accepted {
-        if self.evict(|connection| connection.worth() <= Worth::Idle) {
+        let now = Instant::now();
+        if self.evict(|c| c.worth() <= Worth::Idle && c.spared_until() <= now) {
             return Accepted::Go;
         }
         if self.reserve.take().is_none() {
@@ -286,26 +295,31 @@ impl Acceptor {
         tcp + local < self.core.limits.connections && (unix || !self.tcp_full())
     }
 
-    /// Whether such a newcomer can be let in, if need be in another's place.
-    fn room(&self, unix: bool) -> bool {
+    /// Whether such a newcomer can be let in now, if need be in another's place, or when that is
+    /// to be asked again; `None`: once a connection has ended.
+    fn room(&self, unix: bool, now: Instant) -> Option<Instant> {
+        if self.below_bound(unix) {
+            return Some(now);
+        }
         let only_tcp = !unix && self.tcp_full();
-        let victims = || self.connections.iter().any(|c| !(only_tcp && c.info().is_unix()));
-        if self.below_bound(unix) || victims() {
-            return true;
+        let victims = self.connections.iter().filter(|c| !(only_tcp && c.info().is_unix()));
+        if let Some(soonest) = victims.map(|victim| victim.spared_until()).min() {
+            return Some(soonest.max(now));
         }
         self.core.notices.report(Trouble::Connections, "");
         self.core.want_room();
         // One may have ended before it was known that this matters.
-        self.below_bound(unix)
+        self.below_bound(unix).then_some(now)
     }
 
     /// Lets a newcomer in, in the place of the connection worth least, if it must be. TCP makes
     /// room first; a part is reserved for the unix socket.
     fn make_room(&mut self, unix: bool) -> bool {
         while !self.below_bound(unix) {
+            let now = Instant::now();
             let only_tcp = !unix && self.tcp_full();
-            let evicted =
-                self.evict(|c| !c.info().is_unix()) || (!only_tcp && self.evict(|_| true));
+            let evicted = self.evict(|c| !c.info().is_unix() && c.spared_until() <= now)
+                || (!only_tcp && self.evict(|c| c.spared_until() <= now));
             if !evicted {
                 return false;
             }

@@ -21,6 +21,8 @@ const FIRST_READ: usize = 2048;
 /// Bodies up to this length are not counted against all bodies together: so many connections
 /// as there may be can't hold much of these.
 const SMALL_BODY: usize = 16 << 10;
+/// For so long a connection is safe from making room for others.
+const SPARED: Duration = Duration::from_millis(100);
 /// Reads or writes in one turn, so that one busy connection doesn't hold up the others.
 const STEPS: usize = 64;
 /// How long, and how many bytes, a refused request's rest is read away. Closing before that
@@ -111,6 +113,8 @@ pub(super) struct Connection {
     phase: Phase,
     /// When the phase ends, one way or the other.
     deadline: Instant,
+    /// When it came, or was last answered.
+    since: Instant,
     /// Received, not yet consumed.
     input: Vec<u8>,
     /// So much of the input holds no end of a head.
@@ -136,6 +140,7 @@ impl Connection {
             peer,
             phase: Phase::Head,
             deadline: now + core.limits.idle_time,
+            since: now,
             input: Vec::new(),
             searched: 0,
             output: Output::default(),
@@ -176,6 +181,11 @@ impl Connection {
     /// Bytes of its answer that the client has not taken.
     pub(super) fn unsent(&self) -> usize {
         self.output.unsent()
+    }
+
+    /// From when on it may make room for others: one that only just came is about to ask.
+    pub(super) fn spared_until(&self) -> Instant {
+        self.since + SPARED
     }
 
     /// How soon it makes room for others.
@@ -366,7 +376,8 @@ impl Connection {
                 self.phase = Phase::Head;
                 let limits = &self.core.limits;
                 let time = if self.input.is_empty() { limits.idle_time } else { limits.head_time };
-                self.deadline = Instant::now() + time;
+                self.since = Instant::now();
+                self.deadline = self.since + time;
                 if self.input.is_empty() { Step::Wait } else { Step::Again }
             }
             Then::Drain => {
