@@ -2,10 +2,11 @@
 //! during, each abuse other clients get their answers, over TCP and over the unix socket.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -621,11 +622,11 @@ fn a_client_that_left_is_noticed() {
 }
 
 /// Run again as a process of its own, as descriptors are the whole process's.
-fn apart(test: &str) -> Option<std::process::Command> {
+fn apart(test: &str) -> Option<Command> {
     if std::env::var_os("MINDER_HTTP_APART").is_some() {
         return None;
     }
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env("MINDER_HTTP_APART", "1");
     Some(command)
 }
@@ -672,6 +673,70 @@ fn out_of_descriptors_heals() {
     newcomer.write_all(b"bc").unwrap();
     assert_eq!(answer(&mut newcomer).1, "3 /x");
     bed.answers();
+}
+
+#[test]
+fn an_idle_server_makes_no_system_call() {
+    if let Some(mut command) = apart("an_idle_server_makes_no_system_call") {
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let bed = Bed::new();
+    // Its thread has its name once it has done something.
+    bed.answers();
+    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    let acceptor = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|task| read(task.join("comm")).trim() == "http")
+        .unwrap();
+    let switches = || {
+        let status = read(acceptor.join("status"));
+        status.lines().find(|line| line.starts_with("voluntary")).unwrap().to_owned()
+    };
+    bed.wait_for("no connections", |bed| bed.server.connections() == 0);
+    bed.wait_for("the acceptor at rest", |_| read(acceptor.join("stat")).contains(") S "));
+    let before = switches();
+    // Some time goes by with another server's work.
+    let (other, begin) = (Bed::new(), Instant::now());
+    while begin.elapsed() < Duration::from_millis(300) {
+        other.answers();
+    }
+    assert_eq!(switches(), before);
+}
+
+/// The reason for a server of our own: one request ends the process that serves with the
+/// published tiny_http. The day that this fails, tiny_http can be had instead.
+#[test]
+fn tiny_http_still_dies_of_one_request() {
+    let Some(mut command) = apart("tiny_http_still_dies_of_one_request") else {
+        let server = tiny_http::Server::http("127.0.0.1:0").unwrap();
+        println!("port {}", server.server_addr().to_ip().unwrap().port());
+        for request in server.incoming_requests() {
+            let _ = request.respond(tiny_http::Response::from_string("still here"));
+        }
+        return;
+    };
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = lines
+        .map(Result::unwrap)
+        .find_map(|line| line.split_once("port ").map(|(_, port)| port.parse::<u16>().unwrap()))
+        .unwrap();
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    client.write_all(b"POST / HTTP/1.1\r\nContent-Length: 100000000000\r\n\r\nabc").unwrap();
+    let end = Instant::now() + PATIENCE;
+    let died = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break !status.success(),
+            None if Instant::now() > end => break false,
+            None => thread::yield_now(),
+        }
+    };
+    let _ = child.kill();
+    let _ = child.wait();
+    assert!(died, "tiny_http survives an announced body of 100 GB: have it instead of ours");
 }
 
 /// Not a test: prints the time of one call, beside that of a bare echo over the same kind of

@@ -122,6 +122,8 @@ pub(super) struct Connection {
     output: Output,
     /// Bytes counted in [`Core::hold`].
     held: usize,
+    /// Whether the socket knows how long a pool thread lingers.
+    patient: bool,
 }
 
 impl Connection {
@@ -145,6 +147,7 @@ impl Connection {
             searched: 0,
             output: Output::default(),
             held: 0,
+            patient: false,
         })
     }
 
@@ -267,11 +270,33 @@ impl Connection {
         }
         let first = self.input.is_empty();
         let step = self.read();
+        self.begun(first, step)
+    }
+
+    /// Gives a head its time, if a first part of it has come.
+    fn begun(&mut self, first: bool, step: Step) -> Step {
         if first && matches!(step, Step::Again) {
             // Never later than before, lest empty lines keep the connection for ever.
             self.deadline = self.deadline.min(Instant::now() + self.core.limits.head_time);
         }
         step
+    }
+
+    /// Waits [`super::Limits::linger`] for the next request on an idle connection. `false`: none
+    /// came, or the connection is over, which [`Connection::advance`] will find too.
+    pub(super) fn linger(&mut self) -> bool {
+        let socket = self.socket.as_fd();
+        if !self.patient {
+            self.patient = net::set_patience(socket, self.core.limits.linger).is_ok();
+        }
+        if self.input.capacity() == 0 {
+            self.input.reserve(FIRST_READ);
+        }
+        let came = self.patient && matches!(net::receive_waiting(socket, &mut self.input), Ok(1..));
+        if came {
+            self.begun(true, Step::Again);
+        }
+        came
     }
 
     /// Judges a head that is complete, before anything of the body is waited for.

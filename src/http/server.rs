@@ -175,24 +175,22 @@ impl<J: Send + 'static> Server<J> {
             state.work.is_empty() && state.waiting > 0 && !state.stopped
         };
         if may && !connection.info().is_closed() {
-            let deadline = Instant::now() + self.core.limits.linger;
+            let mut waited = false;
             // Of a request that the client sent behind the last one, a part may be here.
-            let mut ready = !connection.is_idle();
-            loop {
-                if ready {
-                    match connection.advance() {
-                        Turn::Request(request) => return Some(request),
-                        Turn::Close => return None,
-                        Turn::Wait(same) => connection = same,
-                    }
+            let mut ready = !connection.is_idle() || connection.linger();
+            while ready {
+                match connection.advance() {
+                    Turn::Request(request) => return Some(request),
+                    Turn::Close => return None,
+                    Turn::Wait(same) => connection = same,
                 }
+                // The rest of a request that is on its way: once.
+                let deadline = Instant::now() + self.core.limits.linger;
                 let socket = connection.socket().as_fd();
-                if !connection.is_receiving()
-                    || net::wait_until(socket, connection.events(), deadline).is_err()
-                {
-                    break;
-                }
-                ready = true;
+                ready = !waited
+                    && connection.is_receiving()
+                    && net::wait_until(socket, connection.events(), deadline).is_ok();
+                waited = true;
             }
         }
         self.core.give_back(connection);

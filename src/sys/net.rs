@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, sockopt};
+use nix::sys::time::TimeVal;
 
 use super::poll;
 use crate::config::options::{HttpServer, ServerAddress};
@@ -223,14 +224,14 @@ impl Listener {
         TcpListener::from(copy).local_addr().ok()
     }
 
-    /// Takes one connection, non-blocking and close-on-exec.
+    /// Takes one connection, close-on-exec. It is not set non-blocking: each call here says
+    /// whether it may wait, and [`receive_waiting`] does.
     ///
     /// # Errors
     /// `WouldBlock` when none waits; `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`; those of a
     /// connection that broke before it was taken.
     pub fn accept(&self) -> io::Result<(OwnedFd, Peer)> {
-        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let fd = socket::accept4(self.socket.fd.as_raw_fd(), flags)?;
+        let fd = socket::accept4(self.socket.fd.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
         // SAFETY: the kernel just made it, and it has no other owner.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         if self.info.is_unix() {
@@ -457,6 +458,19 @@ fn identity(path: &str) -> io::Result<(u64, u64)> {
 /// # Errors
 /// `WouldBlock`; those of `recv`.
 pub fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    receive_with(fd, buffer, libc::MSG_DONTWAIT)
+}
+
+/// As [`receive`], but waits as long as [`set_patience`] says. One system call where waiting by
+/// `poll` would be two.
+///
+/// # Errors
+/// `WouldBlock` when nothing came in time; those of `recv`.
+pub fn receive_waiting(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    receive_with(fd, buffer, 0)
+}
+
+fn receive_with(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, flags: i32) -> io::Result<usize> {
     if buffer.capacity() == buffer.len() {
         buffer.reserve_exact(512);
     }
@@ -464,9 +478,7 @@ pub fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> io::Result<usize> {
     let room = spare.len();
     loop {
         // SAFETY: `room` bytes from there on belong to the buffer and need not be initialized.
-        let got = unsafe {
-            libc::recv(fd.as_raw_fd(), spare.as_mut_ptr().cast(), room, libc::MSG_DONTWAIT)
-        };
+        let got = unsafe { libc::recv(fd.as_raw_fd(), spare.as_mut_ptr().cast(), room, flags) };
         if let Ok(got) = usize::try_from(got) {
             // SAFETY: the kernel has written that many bytes behind the old length.
             unsafe { buffer.set_len(buffer.len() + got) };
@@ -477,6 +489,17 @@ pub fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> io::Result<usize> {
             return Err(error);
         }
     }
+}
+
+/// Sets how long [`receive_waiting`] waits on this connection; never without end.
+///
+/// # Errors
+/// Those of `setsockopt`.
+pub fn set_patience(fd: BorrowedFd<'_>, time: Duration) -> io::Result<()> {
+    let time = time.max(Duration::from_micros(1));
+    let secs = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
+    let time = TimeVal::new(secs, time.subsec_micros() as _);
+    Ok(socket::setsockopt(&fd, sockopt::ReceiveTimeout, &time)?)
 }
 
 /// Sends as much of the two parts, one behind the other, as the socket takes now.
