@@ -765,8 +765,33 @@ fn measure_calls_on_one_kept_connection() {
     }
 }
 
+/// Not a test: prints the rate of eight clients at a time, served by four threads.
+#[test]
+#[ignore = "a measurement"]
+fn measure_eight_kept_connections() {
+    let bed = Bed::new();
+    let more: Vec<_> = (POOL..4)
+        .map(|_| {
+            let server = Arc::clone(&bed.server);
+            thread::spawn(move || serve(&server, &unbounded().0))
+        })
+        .collect();
+    let call = "POST /RPC2 HTTP/1.1\r\nContent-Length: 3\r\n\r\nxyz";
+    for round in 0..4 {
+        let begin = Instant::now();
+        let clients = [(); 8].map(|()| bed.unix());
+        let clients = clients.map(|client| thread::spawn(move || time_calls(client, call)));
+        let each = clients.map(|client| client.join().unwrap());
+        let rate = 8.0 * f64::from(CALLS) / begin.elapsed().as_secs_f64();
+        println!("round {round}: {rate:.0} calls a second, {each:?} a call");
+    }
+    bed.server.stop();
+    more.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+const CALLS: u32 = 20_000;
+
 fn time_calls(mut client: UnixStream, call: &str) -> Duration {
-    const CALLS: u32 = 20_000;
     let mut buffer = [0; 4096];
     let begin = Instant::now();
     for _ in 0..CALLS {

@@ -2,7 +2,7 @@
 //! waits for all of them and for newcomers; without connections it has no time-out.
 
 use std::any::Any;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::mem;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -15,7 +15,7 @@ use super::connection::{Connection, LAST_TIME, Turn, Worth};
 use super::core::Core;
 use super::limits::Trouble;
 use super::request::Request;
-use crate::sys::net::Listener;
+use crate::sys::net::{AcceptError, Listener};
 use crate::sys::poll::{self, PollFd};
 
 /// Newcomers taken from one listener before the others get their turn.
@@ -233,34 +233,15 @@ impl Acceptor {
                 self.step(connection, Connection::advance);
                 Accepted::Go
             }
-            Err(error) => self.accept_failed(listener, &error),
-        }
-    }
-
-    fn accept_failed(&mut self, listener: &Listener, error: &io::Error) -> Accepted {
-        use nix::errno::Errno as E;
-        match error.kind() {
-            ErrorKind::WouldBlock => return Accepted::Enough,
-            // It broke before it was taken, or a firewall forbids it: the next may be well.
-            ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionReset
-            | ErrorKind::NotConnected
-            | ErrorKind::Interrupted
-            | ErrorKind::PermissionDenied => return Accepted::Go,
-            _ => {}
-        }
-        if listener.info().is_closed() {
-            return Accepted::Enough;
-        }
-        match error.raw_os_error().map(E::from_raw) {
-            Some(E::EPROTO | E::ENETDOWN | E::ENETUNREACH | E::EHOSTDOWN | E::EHOSTUNREACH) => {
-                Accepted::Go
-            }
-            Some(E::EMFILE | E::ENFILE) => {
+            Err(AcceptError::Nobody) => Accepted::Enough,
+            Err(AcceptError::Broken) => Accepted::Go,
+            Err(AcceptError::Descriptors(error)) => {
                 self.core.notices.report(Trouble::Descriptors, error);
                 self.out_of_descriptors(listener)
             }
-            _ => {
+            // It was closed a moment ago, and a message that says so is on its way.
+            Err(AcceptError::Other(_)) if listener.info().is_closed() => Accepted::Enough,
+            Err(AcceptError::Other(error)) => {
                 self.core.notices.report(Trouble::Accept, error);
                 Accepted::Pause
             }

@@ -1,6 +1,7 @@
 //! The server's bounds, and what it reports when one of them is met.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -164,7 +165,9 @@ impl Notices {
             slot.reported = Some(now);
             std::mem::take(&mut slot.since)
         };
-        (self.on_error)(HttpNotice { trouble, detail: detail.to_string(), times });
+        let notice = HttpNotice { trouble, detail: detail.to_string(), times };
+        // A defect in the listener of troubles must not end the thread that has one.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.on_error)(notice)));
     }
 
     /// How often that happened since the start.

@@ -228,17 +228,17 @@ impl Listener {
     /// whether it may wait, and [`receive_waiting`] does.
     ///
     /// # Errors
-    /// `WouldBlock` when none waits; `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`; those of a
-    /// connection that broke before it was taken.
-    pub fn accept(&self) -> io::Result<(OwnedFd, Peer)> {
-        let fd = socket::accept4(self.socket.fd.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
+    /// See [`AcceptError`].
+    pub fn accept(&self) -> Result<(OwnedFd, Peer), AcceptError> {
+        let fd = socket::accept4(self.socket.fd.as_raw_fd(), SockFlag::SOCK_CLOEXEC)
+            .map_err(AcceptError::from)?;
         // SAFETY: the kernel just made it, and it has no other owner.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         if self.info.is_unix() {
             return Ok((fd, Peer::Local));
         }
         let stream = TcpStream::from(fd);
-        let peer = stream.peer_addr()?;
+        let peer = stream.peer_addr().map_err(|_| AcceptError::Broken)?;
         Ok((OwnedFd::from(stream), Peer::Inet(peer)))
     }
 
@@ -253,6 +253,37 @@ impl Listener {
 impl AsRawFd for Listener {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.fd.as_raw_fd()
+    }
+}
+
+/// Why no connection was taken.
+#[derive(Debug)]
+pub enum AcceptError {
+    /// None waits.
+    Nobody,
+    /// One broke before it was taken, or a firewall forbids it; the next may be well.
+    Broken,
+    /// No descriptor is left: the process's own, or the system's.
+    Descriptors(io::Error),
+    /// Memory, or anything else that trying again at once won't cure.
+    Other(io::Error),
+}
+
+impl From<Errno> for AcceptError {
+    fn from(error: Errno) -> AcceptError {
+        use Errno as E;
+        match error {
+            E::EAGAIN => AcceptError::Nobody,
+            E::EINTR | E::ECONNABORTED | E::ECONNRESET | E::EPERM | E::EPROTO => {
+                AcceptError::Broken
+            }
+            // Linux passes what the network said of the newcomer.
+            E::ENETDOWN | E::ENETUNREACH | E::EHOSTDOWN | E::EHOSTUNREACH | E::ENONET => {
+                AcceptError::Broken
+            }
+            E::EMFILE | E::ENFILE => AcceptError::Descriptors(error.into()),
+            _ => AcceptError::Other(error.into()),
+        }
     }
 }
 
