@@ -366,6 +366,26 @@ fn all_bodies_together_are_bounded() {
 }
 
 #[test]
+fn large_bodies_arrive_however_they_come() {
+    let bed = Bed::new();
+    for pieces in [1, 7, 300] {
+        for mut client in [Box::new(bed.unix()) as Box<dyn Duplex>, Box::new(bed.tcp())] {
+            let length = 16 << 20;
+            let head = format!("POST /p HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
+            client.write_all(head.as_bytes()).unwrap();
+            let body = vec![b'x'; length];
+            for piece in body.chunks(length / pieces) {
+                client.write_all(piece).unwrap();
+            }
+            assert_eq!(answer(&mut client).1, "16777216 /p");
+            assert_eq!(exchange(&mut client, GET).1, "hello");
+        }
+    }
+    let empty_lines = "\r\n".repeat(8000);
+    assert_eq!(exchange(&mut bed.unix(), &(empty_lines + GET)).1, "hello");
+}
+
+#[test]
 fn a_burst_is_answered_whole() {
     let bed = Bed::new();
     let mut clients: Vec<_> = (0..200).map(|_| bed.tcp()).collect();

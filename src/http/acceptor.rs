@@ -336,3 +336,38 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::options::{HttpServer, ServerAddress};
+    use crate::http::Limits;
+    use crate::sys::net::Peer;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_panic_costs_one_connection() {
+        let section = HttpServer {
+            section: "inet_http_server".into(),
+            address: ServerAddress::Inet { host: "127.0.0.1".into(), port: 0 },
+            credentials: None,
+        };
+        let listener = Listener::open(&section, &mut |_| {}).unwrap();
+        // Even whoever is told of it may panic.
+        let on_error = Arc::new(|_| panic!("again"));
+        let core = Arc::new(Core::new(Limits { on_error, ..Limits::default() }).unwrap());
+        let deliver = Box::new(|_| {});
+        let mut acceptor =
+            Acceptor::new(Arc::clone(&core), vec![listener.clone()], deliver).unwrap();
+        let mut clients = Vec::new();
+        for act in [Connection::advance, |_| panic!("a defect")] {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            clients.push(theirs);
+            let now = Instant::now();
+            let peer = Peer::Local;
+            acceptor.step(Connection::new(ours.into(), &core, listener.info(), peer, now), act);
+        }
+        assert_eq!(core.connections(), (1, 0));
+        assert_eq!(core.notices.count(Trouble::Panic), 1);
+    }
+}

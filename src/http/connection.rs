@@ -11,8 +11,8 @@ use super::auth::{self, Access};
 use super::core::Core;
 use super::head::{Framing, Head, end_of_head, version_of};
 use super::limits::Trouble;
+use super::output::{Output, refusal};
 use super::request::Request;
-use super::response::{Announce, Extent, Response};
 use crate::sys::net::{self, ListenerInfo, Peer};
 use crate::sys::poll;
 
@@ -53,28 +53,6 @@ pub(super) enum Then {
     Close,
     /// Close, but read away first what the client still sends.
     Drain,
-}
-
-/// An answer and how much of it is sent.
-#[derive(Default)]
-struct Output {
-    head: Vec<u8>,
-    body: Vec<u8>,
-    sent: usize,
-}
-
-impl Output {
-    fn rest(&self) -> (&[u8], &[u8]) {
-        let in_body = self.sent.saturating_sub(self.head.len());
-        (
-            self.head.get(self.sent..).unwrap_or_default(),
-            self.body.get(in_body..).unwrap_or_default(),
-        )
-    }
-
-    fn unsent(&self) -> usize {
-        (self.head.len() + self.body.len()).saturating_sub(self.sent)
-    }
 }
 
 /// What [`Connection::advance`] came to.
@@ -124,6 +102,8 @@ pub(super) struct Connection {
     held: usize,
     /// Whether the socket knows how long a pool thread lingers.
     patient: bool,
+    /// Reads and writes left in this turn.
+    budget: usize,
 }
 
 impl Connection {
@@ -148,6 +128,7 @@ impl Connection {
             output: Output::default(),
             held: 0,
             patient: false,
+            budget: 0,
         })
     }
 
@@ -220,14 +201,19 @@ impl Connection {
 
     /// Does all that can be done without waiting.
     pub(super) fn advance(mut self: Box<Self>) -> Turn {
-        for _ in 0..STEPS {
+        self.budget = STEPS;
+        loop {
             let step = match self.phase {
                 Phase::Head => self.step_head(),
                 Phase::Body(_, length) => self.step_body(length),
                 // The answer's time is the deadline, unless the client has gone before.
                 Phase::Withheld(_) if net::peer_gone(self.socket.as_fd()) => Step::Close,
                 Phase::Withheld(_) => Step::Wait,
-                Phase::Sending(then) => self.step_sending(then),
+                Phase::Sending(_) if self.budget == 0 => Step::Wait,
+                Phase::Sending(then) => {
+                    self.budget -= 1;
+                    self.step_sending(then)
+                }
                 Phase::Draining(read) => self.step_draining(read),
             };
             match step {
@@ -237,7 +223,6 @@ impl Connection {
                 Step::Close => return Turn::Close,
             }
         }
-        Turn::Wait(self)
     }
 
     /// The deadline has passed: a withheld answer is due, all else is over.
@@ -253,8 +238,10 @@ impl Connection {
 
     fn step_head(&mut self) -> Step {
         // Empty lines before a request are nothing.
-        while self.input.starts_with(b"\r\n") {
-            self.input.drain(..2);
+        let (pairs, _) = self.input.as_chunks::<2>();
+        let empty = 2 * pairs.iter().take_while(|pair| *pair == b"\r\n").count();
+        if empty > 0 {
+            self.input.drain(..empty);
             self.searched = 0;
         }
         let most = self.core.limits.head_bytes;
@@ -366,6 +353,9 @@ impl Connection {
 
     /// One read into the buffer's spare room.
     fn read(&mut self) -> Step {
+        // Whatever was received is looked at; what was not makes `poll` return again.
+        let Some(budget) = self.budget.checked_sub(1) else { return Step::Wait };
+        self.budget = budget;
         match net::receive(self.socket.as_fd(), &mut self.input) {
             Ok(0) => Step::Close,
             Ok(_) => Step::Again,
@@ -426,23 +416,10 @@ impl Connection {
 
     /// The refusal of what stands in the input, or is being received as its body.
     fn refusal(&self, status: u16) -> Vec<u8> {
-        let (version, head_only) = match &self.phase {
-            Phase::Body(head, _) => (head.version(), head.method() == "HEAD"),
-            _ => (version_of(&self.input), self.input.starts_with(b"HEAD ")),
-        };
-        let extent = if head_only { Extent::HeadOnly } else { Extent::Whole };
-        let (response, announce) = match status {
-            401 => {
-                let response = Response::new(401)
-                    .header("Connection", "close")
-                    .header("WWW-Authenticate", "Basic realm=\"default\"");
-                (response.error_page(), Announce::Nothing)
-            }
-            _ => (Response::error(status), Announce::Close),
-        };
-        let (mut head, body) = response.render(version, extent, announce);
-        head.extend_from_slice(&body);
-        head
+        match &self.phase {
+            Phase::Body(head, _) => refusal(status, head.version(), head.method() == "HEAD"),
+            _ => refusal(status, version_of(&self.input), self.input.starts_with(b"HEAD ")),
+        }
     }
 
     /// Answers with an error and ends the connection: where its next request would begin is

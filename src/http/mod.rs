@@ -25,6 +25,7 @@ pub mod head;
 mod limits;
 pub mod methods;
 pub mod pool;
+mod output;
 mod request;
 mod response;
 pub mod rpc;
