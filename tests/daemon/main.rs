@@ -1,0 +1,22 @@
+//! What a supervisor has to hold out: crashes in a row, floods of output, a day of starts and
+//! stops, and real servers. These ask ours; `MINDER_COMPAT=theirs` runs them on the original
+//! where that is of interest (it need not pass).
+//!
+//! They measure quantities, so they run one at a time: `--test-threads=1`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a test ends by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crashes;
+mod flood;
+mod idle;
+mod pairs;
+mod real;
