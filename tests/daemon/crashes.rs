@@ -17,6 +17,7 @@ exit 3
 
 #[test]
 fn two_hundred_crashes_end_in_time_and_output_precedes_each_exit_line() {
+    let _turn = crate::alone();
     let started = Instant::now();
     let d = Setup::new()
         .script("crasher", CRASHER)

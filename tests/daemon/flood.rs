@@ -43,6 +43,7 @@ fn files(d: &TestDaemon) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn a_gigabyte_arrives_byte_for_byte_and_status_answers_meanwhile() {
+    let _turn = crate::alone();
     let d = Setup::new()
         .script("flooder", FLOODER)
         .program(

@@ -6,6 +6,7 @@ use crate::support::{Setup, run};
 
 #[test]
 fn an_idle_daemon_makes_no_system_call_in_ten_seconds() {
+    let _turn = crate::alone();
     let d = Setup::new()
         .tcp()
         .program(

@@ -2,7 +2,7 @@
 //! stops, and real servers. These ask ours; `MINDER_COMPAT=theirs` runs them on the original
 //! where that is of interest (it need not pass).
 //!
-//! They measure quantities, so they run one at a time: `--test-threads=1`.
+//! They measure quantities, so they take turns (`alone`), however many threads the runner has.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,3 +20,9 @@ mod flood;
 mod idle;
 mod pairs;
 mod real;
+
+/// Held by each test while it runs.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -18,6 +18,7 @@ fn holdings(d: &TestDaemon) -> (usize, usize, usize) {
 
 #[test]
 fn a_thousand_starts_and_stops_leave_nothing_behind() {
+    let _turn = crate::alone();
     let d = Setup::new()
         .program(
             "a",
@@ -53,6 +54,7 @@ fn a_thousand_starts_and_stops_leave_nothing_behind() {
 
 #[test]
 fn a_stop_right_after_a_start_catches_every_moment_of_the_spawn() {
+    let _turn = crate::alone();
     let d =
         Setup::new().program("a", "command=/bin/sleep 1000\nstartsecs=0\nautostart=false").start();
     let mut rpc = d.rpc();

@@ -144,6 +144,7 @@ fn outside(failures: &Failures, window: (Instant, Instant)) -> Vec<(Instant, Str
 
 #[test]
 fn nginx_and_redis_serve_while_an_operator_works() {
+    let _turn = crate::alone();
     assert!(root(), "this test switches users: run it as root");
     let (web, redis) = (free_port(), free_port());
     let nginx = format!(
