@@ -17,7 +17,10 @@ use self::restart::Place;
 use crate::VERSION;
 use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
+use crate::child::turns::Turns;
+use crate::config::error::ConfigError;
 use crate::config::options::{LogLevel, MainLog, NoticeLevel, Options};
+use crate::config::sections;
 use crate::coordinator::message::{Handle, MAILBOX, Message};
 use crate::coordinator::prepare::{self, NewGroup};
 use crate::coordinator::run::{Coordinator, Means};
@@ -31,6 +34,7 @@ use crate::sys::daemonize::{self, Parent, Side};
 use crate::sys::limits::{self, Limit};
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
+use crate::sys::users::Machine;
 use crate::sys::{config_files, privileges, signals, syslog};
 
 /// Threads that serve requests. None of them ever waits for a client or a process.
@@ -48,21 +52,42 @@ pub fn main() -> ExitCode {
     let program = line.first().cloned().unwrap_or_else(|| "supervisord".to_owned());
     match run(&line, &program) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            let _ = write!(io::stderr(), "Error: {why}\nFor help, use {program} -h\n");
+        Err(Failure { why, place }) => {
+            let place = place.map(|place| format!("({place})\n")).unwrap_or_default();
+            let _ = write!(io::stderr(), "Error: {why}\nFor help, use {program} -h\n{place}");
             ExitCode::from(2)
         }
     }
 }
 
-fn run(line: &[String], program: &str) -> Result<(), String> {
+/// Why the daemon does not start.
+#[derive(Debug)]
+struct Failure {
+    why: String,
+    /// The option at fault, which Supervisor's texts do not tell.
+    place: Option<String>,
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Failure {
+        Failure { why, place: None }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure { why: error.to_string(), place: error.place().map(ToString::to_string) }
+    }
+}
+
+fn run(line: &[String], program: &str) -> Result<(), Failure> {
     let invocation = match command_line::read(line) {
         Ok(invocation) => invocation,
         Err(Refusal::Help(text)) => {
             let _ = io::stdout().write_all(text.as_bytes());
             return Ok(());
         }
-        Err(Refusal::Usage(why)) => return Err(why),
+        Err(Refusal::Usage(why)) => return Err(why.into()),
     };
     if invocation.version {
         let _ = writeln!(io::stdout(), "{VERSION}");
@@ -70,21 +95,22 @@ fn run(line: &[String], program: &str) -> Result<(), String> {
     }
     syslog::open(Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program));
     let place = place(&invocation, program)?;
-    match Ready::prepare(place)?.go_to_background()? {
-        Some(ready) => ready.serve(),
-        None => Ok(()),
+    if let Some(ready) = Ready::prepare(place)?.go_to_background()? {
+        ready.serve()?;
     }
+    Ok(())
 }
 
 /// Where the configuration is, found once: a restart reads the same file.
-fn place(invocation: &Invocation, program: &str) -> Result<Place, String> {
+fn place(invocation: &Invocation, program: &str) -> Result<Place, Failure> {
+    sections::check_command_line(&invocation.overrides, &Machine)?;
     let file = match &invocation.configuration {
         Some(file) => file.clone(),
         None => {
             if privileges::is_root() {
                 let _ = writeln!(io::stderr(), "{}", config_files::ROOT_SEARCHES);
             }
-            config_files::find(program).map_err(|error| error.to_string())?
+            config_files::find(program)?
         }
     };
     Ok(Place { file, command_line: invocation.overrides.clone() })
@@ -104,7 +130,7 @@ struct Ready {
 }
 
 impl Ready {
-    fn prepare(place: Place) -> Result<Ready, String> {
+    fn prepare(place: Place) -> Result<Ready, Failure> {
         let options = place.load()?;
         let main = &options.supervisord;
         let (logger, queue) = Logger::new(main.loglevel);
@@ -192,6 +218,8 @@ impl Ready {
         });
         let pool: io::Result<Vec<_>> = (0..POOL).map(|_| pool::start(&server, &service)).collect();
         let means = Means {
+            turns: Turns::default(),
+            descriptors: limits::raise_own_descriptors(),
             inbox,
             handle,
             logger: self.logger.clone(),

@@ -8,6 +8,7 @@ use super::command::{self, Resolved};
 use super::environment;
 use super::stdin::Stdin;
 use super::thread::{Job, Stream};
+use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
 use crate::log::child_log::{ChildLog, Output, Speaker};
 use crate::process::machine::SpawnFailure;
@@ -34,16 +35,17 @@ struct Channels {
     stderr: Option<OwnedFd>,
 }
 
-/// Makes the child.
+/// Makes the child when its turn has come.
 ///
 /// # Errors
 /// What `spawnerr` says.
-pub fn launch(job: &Job) -> Result<Live, SpawnFailure> {
+pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     let program = &*job.program;
     let resolved = command::resolve(program, job.inherited.path())
         .map_err(|problem| SpawnFailure { text: problem.to_string(), lacks_resources: false })?;
     let channels = open_channels(job).map_err(|error| channel_failure(program, &error))?;
     let plan = plan(job, resolved, &channels)?;
+    turn.wait();
     let spawned =
         spawn::spawn(&plan, &job.link.slot).map_err(|error| fork_failure(program, &error))?;
     if let Some(why) = spawned.failure {
@@ -116,6 +118,7 @@ fn plan(job: &Job, resolved: Resolved, channels: &Channels) -> Result<Plan, Spaw
         environment: environment::of_child(&job.inherited, program, &job.group),
         directory: program.directory.clone().map(CString::new).transpose().map_err(with_nul)?,
         umask: program.umask,
+        descriptors: job.descriptors,
         identity: program.user.as_ref().map_or(Ok(None), privileges::identity_of),
         uid: program.user.as_ref().map_or(0, |user| user.uid),
         stdio: [channels.stdin.read.as_raw_fd(), stdout, stderr],

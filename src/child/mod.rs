@@ -9,3 +9,4 @@ pub mod launch;
 pub mod link;
 pub mod stdin;
 pub mod thread;
+pub mod turns;

@@ -17,10 +17,12 @@ use super::environment::Inherited;
 use super::launch::{Live, launch};
 use super::link::{Link, ToChild};
 use super::stdin::Stdin;
+use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
 use crate::log::activity::Logger;
 use crate::log::child_log::{ChildLog, Output, Speaker, Target};
 use crate::process::machine::SpawnFailure;
+use crate::sys::limits::Descriptors;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{pipe, stack};
 
@@ -125,18 +127,20 @@ pub struct Job {
     pub logger: Logger,
     /// Buffers for busy times.
     pub buffers: Buffers,
+    /// The limit of descriptors that the child starts with.
+    pub descriptors: Option<Descriptors>,
     /// Where reports go.
     pub report: Box<dyn Fn(Report) + Send>,
 }
 
-/// Starts the thread of a child.
+/// Starts the thread of a child, whose start has that place among all.
 ///
 /// # Errors
 /// No thread could be had.
-pub fn start(job: Job) -> io::Result<()> {
+pub fn start(job: Job, turn: Turn) -> io::Result<()> {
     thread::Builder::new().name("child".to_owned()).stack_size(STACK).spawn(move || {
         let job = &job;
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(job))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(job, turn))) {
             (job.report)(Report::Panicked(words(&*panic)));
         }
     })?;
@@ -148,11 +152,13 @@ fn words(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }
 
-fn run(job: &Job) {
-    match make(job) {
+fn run(job: &Job, turn: Turn) {
+    let made = make(job, &turn);
+    match made {
         Err(failure) => (job.report)(Report::Failed(failure)),
         Ok(live) => {
             (job.report)(Report::Spawned { pid: live.pid });
+            drop(turn);
             // The way to here went deep; the rest of the child's life does not.
             stack::give_back(STACK);
             Pump::new(job, live).run();
@@ -163,8 +169,8 @@ fn run(job: &Job) {
 
 /// Not inlined, so that its frame is gone when the thread begins to pump.
 #[inline(never)]
-fn make(job: &Job) -> Result<Live, SpawnFailure> {
-    launch(job)
+fn make(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
+    launch(job, turn)
 }
 
 /// One output of a child.
@@ -176,9 +182,9 @@ pub struct Stream {
     enlarged: bool,
 }
 
-/// What a turn of reading came to.
+/// What reading a stream came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+enum Amount {
     /// Little was there.
     Little,
     /// The buffer was too small for it.
@@ -198,26 +204,26 @@ impl Stream {
     }
 
     /// Reads until nothing is left or the turn is over.
-    fn read(&mut self, buffer: &mut [u8], speaker: Speaker<'_>) -> Turn {
-        let Some(fd) = &self.pipe else { return Turn::End };
+    fn read(&mut self, buffer: &mut [u8], speaker: Speaker<'_>) -> Amount {
+        let Some(fd) = &self.pipe else { return Amount::End };
         for _ in 0..TURN {
             match pipe::read(fd, buffer) {
-                Ok(0) => return Turn::End,
+                Ok(0) => return Amount::End,
                 Ok(n) => {
                     self.log.write(buffer.get(..n).unwrap_or_default(), speaker);
                     if n < buffer.len() {
-                        return if n < SMALL { Turn::Little } else { Turn::Much };
+                        return if n < SMALL { Amount::Little } else { Amount::Much };
                     }
                     if buffer.len() == SMALL {
-                        return Turn::Much;
+                        return Amount::Much;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::Little,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Amount::Little,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Turn::End,
+                Err(_) => return Amount::End,
             }
         }
-        Turn::Much
+        Amount::Much
     }
 
     /// Reads what was there when the child was reaped, and no more: others may hold the pipe
@@ -319,12 +325,12 @@ impl<'a> Pump<'a> {
             let (Some(stream), true) = (stream, ready) else { continue };
             let buffer = self.large.as_deref_mut().unwrap_or(&mut small);
             match stream.read(buffer, speaker) {
-                Turn::Little => little = true,
-                Turn::Much => {
+                Amount::Little => little = true,
+                Amount::Much => {
                     stream.enlarge();
                     self.large.get_or_insert_with(|| self.job.buffers.take());
                 }
-                Turn::End => stream.close(speaker),
+                Amount::End => stream.close(speaker),
             }
         }
         little

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::expand::ExpandError;
 use super::quote::quote;
@@ -113,6 +114,13 @@ pub enum ConfigError {
         /// The line there.
         line: usize,
     },
+    /// An error with the place of the option that led to it; worded as the error.
+    At {
+        /// The error.
+        error: Box<ConfigError>,
+        /// The option's place.
+        place: Place,
+    },
     /// A kind of section that is not built yet.
     NotSupported {
         /// The section.
@@ -122,6 +130,47 @@ pub enum ConfigError {
         /// The line there.
         line: usize,
     },
+}
+
+/// Where an option stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<str>,
+    /// The line of the key.
+    pub line: usize,
+    /// The key.
+    pub key: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}, key {}", self.file, self.line, self.key)
+    }
+}
+
+impl ConfigError {
+    /// The option that led to the error, where one did. Supervisor's texts do not tell it.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            ConfigError::At { place, .. } => Some(place),
+            _ => None,
+        }
+    }
+
+    /// Whether the value of one option is at fault.
+    pub(super) fn is_about_an_option(&self) -> bool {
+        match self {
+            ConfigError::InProgram { error, .. } => error.is_about_an_option(),
+            ConfigError::Value(_)
+            | ConfigError::Expand(_)
+            | ConfigError::SocketOwner(_)
+            | ConfigError::SocketMode(_)
+            | ConfigError::UnknownProgram { .. }
+            | ConfigError::AmbiguousProgram { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// A line as it stands in a file.
@@ -151,6 +200,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use ConfigError as E;
         match self {
+            E::At { error, .. } => error.fmt(f),
             E::NoDefaultFile(_)
             | E::NotFound(_)
             | E::NotReadable(_)

@@ -5,11 +5,12 @@
 //! daemon's own user last.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::command_line::CommandLine;
 use super::document::{Document, Entry, Section};
-use super::error::ConfigError;
+use super::error::{ConfigError, Place};
 use super::expand::{Names, expand};
 use super::host::Host;
 use super::options::{Group, Notice, NoticeLevel, Options, Program};
@@ -46,7 +47,9 @@ pub(super) struct Context<'a> {
     /// `ENV_x`: of the process, later those of `[supervisord] environment` too.
     pub(super) env: Names,
     node_name: String,
-    pub(super) notices: Vec<Notice>,
+    notices: RefCell<Vec<Notice>>,
+    /// The option that was read last: the one that an error is about.
+    last: RefCell<Option<Place>>,
 }
 
 impl<'a> Context<'a> {
@@ -55,7 +58,8 @@ impl<'a> Context<'a> {
         env.environment(&host.environment());
         let Source { document, file } = source;
         let node_name = host.node_name();
-        Context { document, file, host, here, env, node_name, notices: Vec::new() }
+        let (notices, last) = (RefCell::default(), RefCell::default());
+        Context { document, file, host, here, env, node_name, notices, last }
     }
 
     /// The names of most options that belong to no program.
@@ -68,15 +72,23 @@ impl<'a> Context<'a> {
         self.names_here().with("host_node_name", &self.node_name)
     }
 
-    pub(super) fn warn(&mut self, text: String) {
-        self.notices.push(Notice { level: NoticeLevel::Warn, text });
+    pub(super) fn warn(&self, text: String) {
+        self.notices.borrow_mut().push(Notice { level: NoticeLevel::Warn, text });
     }
 
-    pub(super) fn reader<'b>(&self, section: &'b Section) -> Reader<'b>
-    where
-        'a: 'b,
-    {
-        Reader { document: self.document, section, kind: table::Section::of(&section.name) }
+    pub(super) fn reader<'b>(&'b self, section: &'b Section) -> Reader<'b> {
+        let kind = table::Section::of(&section.name);
+        Reader { document: self.document, section, kind, last: &self.last }
+    }
+
+    /// The error with the place of the option that led to it.
+    fn located(&self, error: ConfigError) -> ConfigError {
+        match self.last.take() {
+            Some(place) if error.is_about_an_option() => {
+                ConfigError::At { error: Box::new(error), place }
+            }
+            _ => error,
+        }
     }
 }
 
@@ -86,6 +98,7 @@ pub(super) struct Reader<'a> {
     document: &'a Document,
     section: &'a Section,
     kind: Option<table::Section>,
+    last: &'a RefCell<Option<Place>>,
 }
 
 impl<'a> Reader<'a> {
@@ -96,7 +109,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn written(&self, key: &str) -> Option<&'a Entry> {
-        self.document.entry(self.section, key)
+        let entry = self.document.entry(self.section, key);
+        *self.last.borrow_mut() = entry.map(|entry| Place {
+            file: Arc::clone(&entry.file),
+            line: entry.line,
+            key: entry.key.clone(),
+        });
+        entry
     }
 
     /// The option or its default, expanded.
@@ -134,23 +153,36 @@ pub fn load(
     let given = daemon::given(command_line, host)?;
     let here = here(host, source.file);
     let mut context = Context::new(source, host, here);
-    let section =
-        source.document.section("supervisord").ok_or(ConfigError::NoSection("supervisord"))?;
-    unknown::warn(&mut context);
-    let mut file = daemon::read(&context, section)?;
+    read(&mut context, given).map_err(|error| context.located(error))
+}
+
+fn read(context: &mut Context<'_>, given: daemon::Overlay) -> Result<Options, ConfigError> {
+    let document = context.document;
+    let section = document.section("supervisord").ok_or(ConfigError::NoSection("supervisord"))?;
+    unknown::warn(context);
+    let mut file = daemon::read(context, section)?;
     let environment = file.environment.clone();
     context.env.environment(&environment);
-    let rpc_interfaces = plugins::read(&mut context, file.skip_plugins)?;
-    let groups = groups::read(&mut context)?;
-    let servers = servers::read(&context)?;
+    let rpc_interfaces = plugins::read(context, file.skip_plugins)?;
+    let groups = groups::read(context)?;
+    let servers = servers::read(context)?;
     let server_url = servers::url(&servers);
     given.lay_over(&mut file);
-    let supervisord = daemon::finish(&context, file)?;
+    let supervisord = daemon::finish(context, file)?;
     let groups = groups
         .into_iter()
         .map(|group| finished(group, &environment, server_url.as_deref()))
         .collect();
-    Ok(Options { supervisord, servers, groups, rpc_interfaces, notices: context.notices })
+    let notices = context.notices.take();
+    Ok(Options { supervisord, servers, groups, rpc_interfaces, notices })
+}
+
+/// Checks the values of the command line alone, before any file is looked for.
+///
+/// # Errors
+/// The first bad one.
+pub fn check_command_line(line: &CommandLine, host: &dyn Host) -> Result<(), ConfigError> {
+    daemon::given(line, host).map(drop)
 }
 
 /// The directory that `%(here)s` means in a file.

@@ -140,9 +140,10 @@ impl Coordinator<'_> {
             mail,
             logger: self.means.logger.clone(),
             buffers: self.means.buffers.clone(),
+            descriptors: self.means.descriptors,
             report: Box::new(report),
         };
-        thread::start(job)?;
+        thread::start(job, self.means.turns.take())?;
         shell.link = Some(link);
         shell.spawn = spawn;
         Ok(())

@@ -16,12 +16,14 @@ use super::world::{Effect, Event, ProcessId, Request, World};
 use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
 use crate::child::thread::Report;
+use crate::child::turns::Turns;
 use crate::config::options::{LogLevel, Options};
 use crate::config::reread::{self, Changes};
 use crate::log::activity::Logger;
 use crate::process::machine::{Input, SpawnNumber};
 use crate::process::signal;
 use crate::process::state::SupervisorState;
+use crate::sys::limits::Descriptors;
 use crate::sys::{clock, reap};
 
 /// Prepares a restart: reads the configuration and opens what is new. On a thread of its own.
@@ -39,6 +41,10 @@ pub struct Means {
     pub inherited: Arc<Inherited>,
     /// Buffers for busy children.
     pub buffers: Buffers,
+    /// The order of starts.
+    pub turns: Turns,
+    /// The limit of descriptors that children start with.
+    pub descriptors: Option<Descriptors>,
     /// For HUP.
     pub prepare: Prepare,
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::command_line::CommandLine;
+use crate::config::error::ConfigError;
 use crate::config::options::Options;
 use crate::coordinator::prepare::Next;
 use crate::coordinator::run::Prepare;
@@ -26,10 +27,9 @@ impl Place {
     /// Reads it.
     ///
     /// # Errors
-    /// The message for the user.
-    pub fn load(&self) -> Result<Options, String> {
+    /// The fault of the file.
+    pub fn load(&self) -> Result<Options, ConfigError> {
         config_files::load(&self.file, &self.command_line, &Machine)
-            .map_err(|error| error.to_string())
     }
 }
 
@@ -58,7 +58,7 @@ impl Restart {
     /// Reads the configuration, for reloadConfig.
     pub fn reload(self: &Arc<Self>) -> Reload {
         let restart = Arc::clone(self);
-        Arc::new(move || restart.place.load())
+        Arc::new(move || restart.place.load().map_err(|error| error.to_string()))
     }
 
     /// Prepares a restart.
@@ -68,7 +68,10 @@ impl Restart {
     }
 
     fn next(&self) -> Result<Next, String> {
-        let options = self.place.load()?;
+        let options = self.place.load().map_err(|error| match error.place() {
+            Some(place) => format!("{error} ({place})"),
+            None => error.to_string(),
+        })?;
         let open = self.lock().clone();
         let listeners: Result<Vec<Listener>, String> = options
             .servers

@@ -35,6 +35,8 @@ pub(super) fn refusal(status: u16, version: &str, head_only: bool) -> Vec<u8> {
                 .header("WWW-Authenticate", "Basic realm=\"default\"");
             (response.error_page(), Announce::Nothing)
         }
+        // Supervisor closes without a word after these; clients see the same bytes.
+        400 | 411 => (Response::error(status), Announce::Nothing),
         _ => (Response::error(status), Announce::Close),
     };
     let (mut head, body) = response.render(version, extent, announce);

@@ -45,6 +45,29 @@ impl fmt::Display for TooLow {
     }
 }
 
+/// A limit of descriptors, soft and hard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptors {
+    /// What holds.
+    pub soft: u64,
+    /// What it can be raised to.
+    pub hard: u64,
+}
+
+/// Lets the daemon itself have as many descriptors as it may: each program costs it a few, and
+/// `minfds` was made for a daemon that used fewer. Children start with the limit as it was,
+/// which is returned.
+pub fn raise_own_descriptors() -> Option<Descriptors> {
+    /// Enough for ten thousand programs; some systems allow a thousand million.
+    const MOST: u64 = 65_536;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let wanted = hard.min(MOST);
+    if wanted <= soft || setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_err() {
+        return None;
+    }
+    Some(Descriptors { soft, hard })
+}
+
 /// Makes sure that the limit is at least `wanted`; tells the line for the log if it was raised.
 ///
 /// # Errors

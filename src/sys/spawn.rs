@@ -14,6 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::errno;
+use super::limits::Descriptors;
 use super::pipe;
 use super::privileges::Identity;
 
@@ -44,6 +45,8 @@ pub struct Plan {
     pub directory: Option<CString>,
     /// Its mask for new files.
     pub umask: Option<u32>,
+    /// Its limit of descriptors, where the daemon's own is another.
+    pub descriptors: Option<Descriptors>,
     /// Whom it becomes; a text: why it can't.
     pub identity: Result<Option<Identity>, &'static str>,
     /// The user asked for, as messages name it.
@@ -232,6 +235,12 @@ fn child(prepared: &Prepared<'_>) -> ! {
     unsafe { libc::setpgid(0, 0) };
     if let Err(number) = place_descriptors(prepared) {
         fail(prepared, Step::Descriptors, number);
+    }
+    if let Some(Descriptors { soft, hard }) = plan.descriptors {
+        let limit = [soft, hard];
+        let none = ptr::null_mut::<u64>();
+        // SAFETY: the kernel reads two numbers of 64 bits: `struct rlimit64`.
+        unsafe { libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, &limit, none) };
     }
     match &plan.identity {
         Ok(None) => {}

@@ -67,6 +67,7 @@ fn session(answers: Answers, interactive: bool, input: &str) -> (Session, Rc<Ref
         server: Server { url: "http://h:1".into(), username: None, password: None },
         prompt: "supervisor".into(),
         history_file: None,
+        warnings: Vec::new(),
         interactive,
         words: vec![],
     };
