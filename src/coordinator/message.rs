@@ -17,12 +17,12 @@ use crate::process::state::SupervisorState;
 use crate::rpc::fault::{Fault, FaultCode};
 
 /// Messages that may wait; who sends more waits for room.
-pub const MAILBOX: usize = 1024;
+pub const MAILBOX: usize = 256;
 
 /// Called once with the answer, from the coordinator: it must not wait for anything.
 pub type Reply = Box<dyn FnOnce(Answer) + Send>;
 
-/// A message to the coordinator.
+/// A message to the coordinator. Small: the mailbox holds memory for all that may wait.
 pub enum Message {
     /// The daemon got a signal.
     Signal(i32),
@@ -40,7 +40,7 @@ pub enum Message {
         /// Its number.
         id: RequestId,
         /// What.
-        request: Request,
+        request: Box<Request>,
         /// Where the answer goes.
         reply: Reply,
     },
@@ -70,6 +70,8 @@ pub enum Message {
     /// What HUP asked for is prepared, or can't be had.
     Prepared(Result<Box<Next>, String>),
 }
+
+const _: () = assert!(std::mem::size_of::<Message>() <= 72);
 
 /// How others reach the coordinator.
 #[derive(Clone, Debug)]
@@ -110,6 +112,7 @@ impl Handle {
     /// Sends a request; the answer comes by `reply`, at once or later.
     pub fn request(&self, request: Request, reply: Reply) {
         let id = RequestId(self.numbers.fetch_add(1, Ordering::Relaxed));
+        let request = Box::new(request);
         if let Err(failed) = self.to.send(Message::Request { id, request, reply })
             && let Message::Request { reply, .. } = failed.into_inner()
         {

@@ -137,7 +137,7 @@ impl<'a> Coordinator<'a> {
             Message::Request { id, request, reply } => {
                 self.replies.insert(id, reply);
                 self.look_for_pids();
-                self.handle(Event::Request(id, request));
+                self.handle(Event::Request(id, *request));
             }
             Message::Add { group, reply } => {
                 let answer = self.add(group);

@@ -6,20 +6,20 @@ use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Local};
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::rotating::{Limits, Rotating, Trouble};
 use crate::config::options::{LogLevel, MainLog};
 use crate::sys::file::Mode;
 use crate::sys::{clock, errno, syslog};
 
-/// Lines that may wait to be written.
-const QUEUE: usize = 4096;
+/// Messages that may wait to be written.
+const QUEUE: usize = 8192;
 
 const STACK: usize = 128 * 1024;
 
@@ -49,6 +49,9 @@ pub struct Logger {
 struct Shared {
     level: AtomicU8,
     dropped: AtomicU64,
+    /// Messages in the queue. It is bounded by this count and not by a channel of that size,
+    /// which would hold memory for all of them from the start.
+    waiting: AtomicUsize,
 }
 
 /// Where lines go.
@@ -119,9 +122,10 @@ fn is_stdout(log: &Rotating) -> bool {
 impl Logger {
     /// A logger and the end that [`start`] reads. Lines wait until then.
     pub fn new(level: LogLevel) -> (Logger, LogQueue) {
-        let (queue, lines) = bounded(QUEUE);
-        let shared =
-            Arc::new(Shared { level: AtomicU8::new(level as u8), dropped: AtomicU64::new(0) });
+        let (queue, lines) = unbounded();
+        let level = AtomicU8::new(level as u8);
+        let (dropped, waiting) = (AtomicU64::new(0), AtomicUsize::new(0));
+        let shared = Arc::new(Shared { level, dropped, waiting });
         (Logger { queue, shared: Arc::clone(&shared) }, LogQueue { lines, shared })
     }
 
@@ -166,13 +170,15 @@ impl Logger {
     /// Waits until all that was sent before is written, but not for ever.
     pub fn flush(&self, limit: Duration) {
         let (done, wait) = bounded(1);
-        if self.queue.send_timeout(ToLog::Flush(done), limit).is_ok() {
-            let _ = wait.recv_timeout(limit);
-        }
+        self.send(ToLog::Flush(done));
+        let _ = wait.recv_timeout(limit);
     }
 
     fn send(&self, message: ToLog) {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(message) {
+        let is_line = matches!(message, ToLog::Line { .. });
+        let waiting = self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        if (is_line && waiting >= QUEUE) || self.queue.send(message).is_err() {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -215,6 +221,7 @@ impl Writer {
     /// Until every logger is gone.
     fn run(&mut self, queue: &LogQueue) {
         while let Ok(message) = queue.lines.recv() {
+            queue.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.tell_of_rotation();
             match message {
                 ToLog::Line { at, level, text } => self.line(at, level, &text),

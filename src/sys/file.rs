@@ -1,8 +1,9 @@
 //! Files: logs and what is read of them.
+#![allow(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -39,23 +40,11 @@ pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
     Ok(Appended { file, size: meta.len(), regular: meta.file_type().is_file() })
 }
 
-/// Keeps others from cleaning the file away while it is open; false when another has it.
+/// Keeps others from cleaning the file away while it is open; false when another has it. The
+/// lock ends with the last descriptor of this open file.
 pub fn lock(file: &File) -> bool {
-    match nix::fcntl::Flock::lock(
-        match file.try_clone() {
-            Ok(copy) => copy,
-            Err(_) => return false,
-        },
-        nix::fcntl::FlockArg::LockExclusiveNonblock,
-    ) {
-        // The lock belongs to the open file, which the caller keeps: the copy may go, unlocked
-        // by nobody.
-        Ok(lock) => {
-            std::mem::forget(lock);
-            true
-        }
-        Err(_) => false,
-    }
+    // SAFETY: integers only.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
 /// Writes once; how much went out.

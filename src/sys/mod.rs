@@ -16,5 +16,6 @@ pub mod reap;
 pub mod signals;
 pub mod spawn;
 pub mod stack;
+pub mod startup;
 pub mod syslog;
 pub mod users;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, sockopt};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, sockopt};
 use nix::sys::time::TimeVal;
 
 use super::poll;
@@ -321,7 +321,10 @@ fn new_socket(family: AddressFamily) -> Result<OwnedFd, Errno> {
 }
 
 fn listen(fd: &OwnedFd) -> Result<(), Errno> {
-    socket::listen(fd, Backlog::new(BACKLOG)?)
+    // Not nix's: it refuses more than the SOMAXCONN of the C library, which says 128 with musl
+    // whatever the kernel allows.
+    // SAFETY: integers only.
+    Errno::result(unsafe { libc::listen(fd.as_raw_fd(), BACKLOG) }).map(drop)
 }
 
 fn open_tcp(host: &str, port: u16) -> Result<OwnedFd, ListenError> {
@@ -528,8 +531,8 @@ fn receive_with(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, flags: i32) -> io::Res
 /// Those of `setsockopt`.
 pub fn set_patience(fd: BorrowedFd<'_>, time: Duration) -> io::Result<()> {
     let time = time.max(Duration::from_micros(1));
-    let secs = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
-    let time = TimeVal::new(secs, time.subsec_micros() as _);
+    let secs = time.as_secs().min(i32::MAX as u64);
+    let time = TimeVal::new(secs as _, time.subsec_micros() as _);
     Ok(socket::setsockopt(&fd, sockopt::ReceiveTimeout, &time)?)
 }
 

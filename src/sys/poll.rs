@@ -27,7 +27,8 @@ pub fn entry(fd: RawFd, events: i16) -> PollFd {
 /// `ENOMEM`, `EINVAL` (more descriptors than the process may have).
 pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
     let spec = timeout.map(|t| libc::timespec {
-        tv_sec: libc::time_t::try_from(t.as_secs()).unwrap_or(libc::time_t::MAX),
+        // Its type differs between C libraries; this fits all of them.
+        tv_sec: t.as_secs().min(i32::MAX as u64) as _,
         tv_nsec: t.subsec_nanos() as _,
     });
     let spec = spec.as_ref().map_or(std::ptr::null(), |s| s as *const libc::timespec);
