@@ -1,4 +1,5 @@
-//! Large buffers for children that write much, shared: an idle child holds none.
+//! Buffers to read with, shared by all children: one at rest holds none, and those that write
+//! little use the same few pages in turn.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -29,7 +29,7 @@ use crate::sys::{pipe, stack};
 /// The stack of a child's thread, bytes.
 const STACK: usize = 64 * 1024;
 
-/// What an idle child reads with.
+/// A read below this is one of small writes.
 const SMALL: usize = 4096;
 
 /// Reads in a row from one stream before the others get their turn.
@@ -39,7 +39,7 @@ const TURN: usize = 16;
 /// CPU for a child that writes a line at a time. The first line has been written by then.
 const REST: Duration = Duration::from_micros(300);
 
-/// A child that writes nothing for so long gives its large buffer back.
+/// A busy child that writes nothing for so long gives its buffer back.
 const QUIET: Duration = Duration::from_millis(100);
 
 /// What a pipe may hold for a child that writes much, bytes.
@@ -214,9 +214,6 @@ impl Stream {
                     if n < buffer.len() {
                         return if n < SMALL { Amount::Little } else { Amount::Much };
                     }
-                    if buffer.len() == SMALL {
-                        return Amount::Much;
-                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Amount::Little,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -268,12 +265,13 @@ struct Pump<'a> {
     job: &'a Job,
     streams: [Option<Stream>; 2],
     stdin: Stdin,
-    large: Option<Box<[u8]>>,
+    /// The buffer of a busy child, who would take it again at once.
+    kept: Option<Box<[u8]>>,
 }
 
 impl<'a> Pump<'a> {
     fn new(job: &'a Job, live: Live) -> Pump<'a> {
-        Pump { job, streams: live.streams, stdin: live.stdin, large: None }
+        Pump { job, streams: live.streams, stdin: live.stdin, kept: None }
     }
 
     fn run(mut self) {
@@ -301,7 +299,7 @@ impl<'a> Pump<'a> {
             poll::entry(stderr, poll::IN),
             poll::entry(self.stdin.wants_room(), poll::OUT),
         ];
-        let timeout = self.large.is_some().then_some(QUIET);
+        let timeout = self.kept.is_some().then_some(QUIET);
         // No memory for a poll: as if the time were over, which may free some.
         let ready = poll::poll(&mut fds, timeout).unwrap_or(0);
         if ready == 0 {
@@ -311,29 +309,41 @@ impl<'a> Pump<'a> {
     }
 
     fn give_back(&mut self) {
-        if let Some(buffer) = self.large.take() {
+        if let Some(buffer) = self.kept.take() {
             self.job.buffers.put(buffer);
         }
     }
 
     /// Reads the streams that are ready; whether a rest is worth while.
     fn read(&mut self, ready: [bool; 2]) -> bool {
+        if ready == [false, false] {
+            return false;
+        }
         let speaker = speaker(self.job);
-        let mut small = [0u8; SMALL];
-        let mut little = false;
+        let mut buffer = self.take_buffer();
+        let (mut little, mut much) = (false, false);
         for (stream, ready) in self.streams.iter_mut().zip(ready) {
             let (Some(stream), true) = (stream, ready) else { continue };
-            let buffer = self.large.as_deref_mut().unwrap_or(&mut small);
-            match stream.read(buffer, speaker) {
+            match stream.read(&mut buffer, speaker) {
                 Amount::Little => little = true,
                 Amount::Much => {
+                    much = true;
                     stream.enlarge();
-                    self.large.get_or_insert_with(|| self.job.buffers.take());
                 }
                 Amount::End => stream.close(speaker),
             }
         }
+        if much {
+            self.kept = Some(buffer);
+        } else {
+            self.job.buffers.put(buffer);
+        }
         little
+    }
+
+    /// The buffer of a busy child, or one of those that all share.
+    fn take_buffer(&mut self) -> Box<[u8]> {
+        self.kept.take().unwrap_or_else(|| self.job.buffers.take())
     }
 
     /// Lets small writes gather; an order ends it.
@@ -360,11 +370,11 @@ impl<'a> Pump<'a> {
             return Orders::None;
         }
         let speaker = speaker(self.job);
-        let mut small = [0u8; SMALL];
+        let mut buffer = self.take_buffer();
         for stream in self.streams.iter_mut().flatten() {
-            stream.drain(self.large.as_deref_mut().unwrap_or(&mut small), speaker);
+            stream.drain(&mut buffer, speaker);
         }
-        self.give_back();
+        self.job.buffers.put(buffer);
         Orders::End
     }
 

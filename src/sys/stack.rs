@@ -6,10 +6,11 @@
 /// size that the thread was created with.
 pub fn give_back(size: usize) {
     const PAGE: usize = 4096;
+    /// What the calls made here may use themselves.
+    const OWN: usize = 512;
     let here = 0u8;
     let frame = std::ptr::from_ref(&here) as usize;
-    // Room for this call itself; there are no signal frames, since all signals are blocked.
-    let top = (frame & !(PAGE - 1)).saturating_sub(PAGE);
+    let top = frame.saturating_sub(OWN) & !(PAGE - 1);
     let len = (size / 2) & !(PAGE - 1);
     let Some(bottom) = top.checked_sub(len) else { return };
     // SAFETY: the range lies below the current frame, inside the stack: the caller's depth is
