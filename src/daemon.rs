@@ -35,7 +35,7 @@ use crate::sys::limits::{self, Limit};
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::users::Machine;
-use crate::sys::{config_files, privileges, signals, startup, syslog};
+use crate::sys::{config_files, privileges, signals, syslog};
 
 /// Threads that serve requests. None of them ever waits for a client or a process.
 const POOL: usize = 4;
@@ -183,7 +183,6 @@ impl Ready {
                 if let Some(parent) = self.parent.take() {
                     parent.ready();
                 }
-                startup::forget_code();
                 serving.run(self.options, self.groups, self.pidfile);
                 Ok(())
             }

@@ -1,18 +1,20 @@
 //! How other threads reach a child's thread.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 
 use super::stdin::StdinError;
 use crate::sys::poll::Waker;
 use crate::sys::spawn::PidSlot;
 
-/// Messages that may wait; who finds the box full is told so.
-const MAILBOX: usize = 4;
+/// Letters that may wait; who finds the box full is told so.
+const MAILBOX: usize = 16;
 
 /// How long an asker waits for a child's thread that may hang on a disk.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,7 +29,15 @@ pub struct Link {
     pub slot: PidSlot,
     wishes: AtomicU8,
     waker: Waker,
-    mail: Sender<ToChild>,
+    /// Empty nearly always: a channel would hold a kilobyte for each child.
+    mail: Mutex<Mail>,
+}
+
+#[derive(Debug, Default)]
+struct Mail {
+    letters: VecDeque<ToChild>,
+    /// The thread has ended.
+    closed: bool,
 }
 
 /// What others ask of the thread, beyond wishes.
@@ -37,6 +47,12 @@ pub enum ToChild {
     Stdin(Vec<u8>, Sender<Result<(), StdinError>>),
     /// Begin the log files anew.
     Clear(Sender<io::Result<()>>),
+}
+
+/// Why a letter was not taken.
+enum Unposted {
+    Closed,
+    Full,
 }
 
 /// Wishes that are as good once as many times.
@@ -49,14 +65,13 @@ pub struct Wishes {
 }
 
 impl Link {
-    /// A link, and the thread's end of its mail.
+    /// A link to a thread that is to be.
     ///
     /// # Errors
     /// No descriptor was left.
-    pub fn new() -> io::Result<(Link, Receiver<ToChild>)> {
-        let (mail, letters) = bounded(MAILBOX);
-        let waker = Waker::new()?;
-        Ok((Link { slot: PidSlot::default(), wishes: AtomicU8::new(0), waker, mail }, letters))
+    pub fn new() -> io::Result<Link> {
+        let (slot, wishes) = (PidSlot::default(), AtomicU8::new(0));
+        Ok(Link { slot, wishes, waker: Waker::new()?, mail: Mutex::default() })
     }
 
     /// The child was reaped: read what is left and end.
@@ -80,36 +95,68 @@ impl Link {
     /// See [`StdinError`].
     pub fn send_stdin(&self, data: Vec<u8>) -> Result<(), StdinError> {
         let (done, wait) = bounded(1);
-        self.post(ToChild::Stdin(data, done)).map_err(|_| StdinError::Busy)?;
-        wait.recv_timeout(PATIENCE).unwrap_or(Err(StdinError::Closed))
+        match self.post(ToChild::Stdin(data, done)) {
+            Ok(()) => wait.recv_timeout(PATIENCE).unwrap_or(Err(StdinError::Busy)),
+            Err(Unposted::Closed) => Err(StdinError::Closed),
+            Err(Unposted::Full) => Err(StdinError::Busy),
+        }
     }
 
     /// Begins the log files anew.
     ///
     /// # Errors
-    /// What the system says; `TimedOut`; `NotConnected` when the thread has ended.
+    /// What the system says; `TimedOut` when the thread does not answer; `NotConnected` when it
+    /// has ended.
     pub fn clear_logs(&self) -> io::Result<()> {
         let (done, wait) = bounded(1);
-        self.post(ToChild::Clear(done))?;
-        wait.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-            Err(io::Error::from(if error.is_timeout() {
-                io::ErrorKind::TimedOut
-            } else {
-                io::ErrorKind::NotConnected
-            }))
-        })
+        match self.post(ToChild::Clear(done)) {
+            Ok(()) => wait.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+                Err(io::Error::from(if error.is_timeout() {
+                    io::ErrorKind::TimedOut
+                } else {
+                    io::ErrorKind::NotConnected
+                }))
+            }),
+            Err(Unposted::Closed) => Err(io::Error::from(io::ErrorKind::NotConnected)),
+            Err(Unposted::Full) => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        }
     }
 
-    fn post(&self, letter: ToChild) -> io::Result<()> {
-        self.mail.send_timeout(letter, PATIENCE).map_err(|error| {
-            io::Error::from(if error.is_timeout() {
-                io::ErrorKind::TimedOut
-            } else {
-                io::ErrorKind::NotConnected
-            })
-        })?;
+    fn mail(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn post(&self, letter: ToChild) -> Result<(), Unposted> {
+        let mut mail = self.mail();
+        if mail.closed {
+            return Err(Unposted::Closed);
+        }
+        if mail.letters.len() >= MAILBOX {
+            return Err(Unposted::Full);
+        }
+        mail.letters.push_back(letter);
+        drop(mail);
         self.waker.wake();
         Ok(())
+    }
+
+    /// For the thread: the next letter.
+    pub fn take_letter(&self) -> Option<ToChild> {
+        let mut mail = self.mail();
+        let letter = mail.letters.pop_front();
+        if letter.is_none() {
+            mail.letters = VecDeque::new();
+        }
+        letter
+    }
+
+    /// For the thread, at its end: letters that wait are answered by their loss.
+    pub fn close(&self) {
+        let mut mail = self.mail();
+        mail.closed = true;
+        let unanswered = std::mem::take(&mut mail.letters);
+        drop(mail);
+        drop(unanswered);
     }
 
     /// For the thread: what to poll.

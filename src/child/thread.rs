@@ -7,10 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
-
-use crossbeam_channel::Receiver;
 
 use super::buffers::Buffers;
 use super::environment::Inherited;
@@ -24,7 +21,7 @@ use crate::log::child_log::{ChildLog, Output, Speaker, Target};
 use crate::process::machine::SpawnFailure;
 use crate::sys::limits::Descriptors;
 use crate::sys::poll::{self, PollFd};
-use crate::sys::{pipe, stack};
+use crate::sys::{pipe, stack, thread};
 
 /// The stack of a child's thread, bytes.
 const STACK: usize = 64 * 1024;
@@ -121,8 +118,6 @@ pub struct Job {
     pub inherited: Arc<Inherited>,
     /// How others reach the thread.
     pub link: Arc<Link>,
-    /// What they sent.
-    pub mail: Receiver<ToChild>,
     /// The activity log.
     pub logger: Logger,
     /// Buffers for busy times.
@@ -138,13 +133,22 @@ pub struct Job {
 /// # Errors
 /// No thread could be had.
 pub fn start(job: Job, turn: Turn) -> io::Result<()> {
-    thread::Builder::new().name("child".to_owned()).stack_size(STACK).spawn(move || {
+    let body = move || {
         let job = &job;
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(job, turn))) {
             (job.report)(Report::Panicked(words(&*panic)));
         }
-    })?;
-    Ok(())
+    };
+    thread::start(c"child", STACK, Box::new(body))
+}
+
+/// However the thread ends, nobody waits for an answer of it.
+struct Closed<'a>(&'a Link);
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {
@@ -153,6 +157,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
 }
 
 fn run(job: &Job, turn: Turn) {
+    let _closed = Closed(&job.link);
     let made = make(job, &turn);
     match made {
         Err(failure) => (job.report)(Report::Failed(failure)),
@@ -357,7 +362,7 @@ impl<'a> Pump<'a> {
 
     fn take_orders(&mut self) -> Orders {
         let wishes = self.job.link.take_wishes();
-        while let Ok(letter) = self.job.mail.try_recv() {
+        while let Some(letter) = self.job.link.take_letter() {
             self.obey(letter);
         }
         if wishes.reopen {

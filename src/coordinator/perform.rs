@@ -109,6 +109,7 @@ impl Coordinator<'_> {
     }
 
     fn spawn(&mut self, id: ProcessId, spawn: SpawnNumber) {
+        self.unsettled = true;
         if let Err(error) = self.start_thread(id, spawn) {
             let name = self.world.member(id).map_or("", |m| m.process.program.name.as_str());
             let text = match error.raw_os_error() {
@@ -124,8 +125,7 @@ impl Coordinator<'_> {
         let (Some(member), Some(shell)) = (self.world.member(id), self.shells.get_mut(&id)) else {
             return Ok(());
         };
-        let (link, mail) = Link::new()?;
-        let link = Arc::new(link);
+        let link = Arc::new(Link::new()?);
         let to = self.means.handle.sender().clone();
         let report = move |report| {
             let _ = to.send(Message::Child { process: id, spawn, report });
@@ -137,7 +137,6 @@ impl Coordinator<'_> {
             strip_ansi: self.options.supervisord.strip_ansi,
             inherited: Arc::clone(&self.means.inherited),
             link: Arc::clone(&link),
-            mail,
             logger: self.means.logger.clone(),
             buffers: self.means.buffers.clone(),
             descriptors: self.means.descriptors,

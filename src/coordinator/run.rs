@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
@@ -23,8 +24,12 @@ use crate::log::activity::Logger;
 use crate::process::machine::{Input, SpawnNumber};
 use crate::process::signal;
 use crate::process::state::SupervisorState;
+use crate::process::time::Mono;
 use crate::sys::limits::Descriptors;
-use crate::sys::{clock, reap};
+use crate::sys::{clock, reap, startup};
+
+/// The least time between two times of giving back memory at rest.
+const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Prepares a restart: reads the configuration and opens what is new. On a thread of its own.
 pub type Prepare = Arc<dyn Fn() -> Result<Box<Next>, String> + Send + Sync>;
@@ -66,6 +71,9 @@ pub struct Coordinator<'a> {
     pub(super) finished: Option<SupervisorState>,
     next: Option<Box<Next>>,
     preparing: bool,
+    /// Processes were started since the daemon last came to rest.
+    pub(super) unsettled: bool,
+    settled_at: Option<Mono>,
 }
 
 impl<'a> Coordinator<'a> {
@@ -85,6 +93,8 @@ impl<'a> Coordinator<'a> {
             finished: None,
             next: None,
             preparing: false,
+            unsettled: true,
+            settled_at: None,
         };
         for group in groups {
             coordinator.add(Box::new(group));
@@ -122,12 +132,28 @@ impl<'a> Coordinator<'a> {
         }
         let received = match due {
             Some(due) => self.means.inbox.recv_deadline(clock::instant(due)),
-            None => self.means.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            None => {
+                self.settle();
+                self.means.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            }
         };
         match received {
             Ok(message) => self.receive(message),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
+    }
+
+    /// Nothing is due and nothing under way: what the last starts needed may go. Not more often
+    /// than once in a while, and never on a timer.
+    fn settle(&mut self) {
+        let now = clock::now().mono;
+        let recently = self.settled_at.is_some_and(|at| now < at + SETTLE_INTERVAL);
+        if !self.unsettled || recently || !self.means.inbox.is_empty() || self.world.is_spawning() {
+            return;
+        }
+        self.unsettled = false;
+        self.settled_at = Some(now);
+        startup::forget_code();
     }
 
     fn receive(&mut self, message: Message) {

@@ -18,4 +18,5 @@ pub mod spawn;
 pub mod stack;
 pub mod startup;
 pub mod syslog;
+pub mod thread;
 pub mod users;
