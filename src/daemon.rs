@@ -415,7 +415,7 @@ fn prepare_groups(options: &Options, logger: &Logger) -> Vec<NewGroup> {
 
 fn enter_directory(directory: Option<&str>, logger: &Logger) {
     let Some(directory) = directory else { return };
-    let quoted = crate::process::quote::quoted(directory);
+    let quoted = crate::config::quote::quote(directory);
     match std::env::set_current_dir(directory) {
         Ok(()) => logger.log(LogLevel::Info, format_args!("set current directory: {quoted}")),
         Err(error) => {

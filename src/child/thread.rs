@@ -390,8 +390,8 @@ impl<'a> Pump<'a> {
                 let _ = done.try_send(sent);
             }
             ToChild::Clear(done) => {
-                let logs = self.streams.iter_mut().flatten();
-                let cleared = logs.map(|stream| stream.log.clear()).collect::<io::Result<()>>();
+                let mut logs = self.streams.iter_mut().flatten();
+                let cleared = logs.try_for_each(|stream| stream.log.clear());
                 let _ = done.try_send(cleared);
             }
         }

@@ -18,5 +18,6 @@ pub mod paths;
 pub mod quote;
 pub mod reread;
 pub mod sections;
+pub mod signal;
 pub mod table;
 pub mod values;

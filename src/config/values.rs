@@ -6,6 +6,7 @@ use std::fmt;
 use super::dialect::is_space;
 use super::options::{Autorestart, LogLevel};
 use super::quote::{quote, quote_short};
+use super::signal;
 
 /// Why a text is not of its type. `Display` is Supervisor's sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,60 +173,15 @@ pub fn octal(text: &str) -> Result<u32, ValueError> {
         .ok_or_else(|| ValueError::Octal(text.to_owned()))
 }
 
-/// Names of Linux's signals, with the numbers of all architectures but MIPS, Alpha and SPARC.
-const SIGNALS: &[(&str, i32)] = &[
-    ("HUP", 1),
-    ("INT", 2),
-    ("QUIT", 3),
-    ("ILL", 4),
-    ("TRAP", 5),
-    ("ABRT", 6),
-    ("IOT", 6),
-    ("BUS", 7),
-    ("FPE", 8),
-    ("KILL", 9),
-    ("USR1", 10),
-    ("SEGV", 11),
-    ("USR2", 12),
-    ("PIPE", 13),
-    ("ALRM", 14),
-    ("TERM", 15),
-    ("STKFLT", 16),
-    ("CHLD", 17),
-    ("CLD", 17),
-    ("CONT", 18),
-    ("STOP", 19),
-    ("TSTP", 20),
-    ("TTIN", 21),
-    ("TTOU", 22),
-    ("URG", 23),
-    ("XCPU", 24),
-    ("XFSZ", 25),
-    ("VTALRM", 26),
-    ("PROF", 27),
-    ("WINCH", 28),
-    ("IO", 29),
-    ("POLL", 29),
-    ("PWR", 30),
-    ("SYS", 31),
-    ("RTMIN", 34),
-    ("RTMAX", 64),
-];
-
 /// A signal by number, or by name with or without `SIG`, in any case.
 ///
 /// # Errors
 /// [`ValueError::SignalName`], [`ValueError::SignalNumber`].
 pub fn signal(text: &str) -> Result<i32, ValueError> {
-    if let Ok(number) = integer(text) {
-        let known = number == 0 || SIGNALS.iter().any(|(_, n)| i64::from(*n) == number);
-        let number = i32::try_from(number).ok().filter(|_| known);
-        return number.ok_or_else(|| ValueError::SignalNumber(text.to_owned()));
-    }
-    let upper = text.trim_matches(is_space).to_uppercase();
-    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let known = SIGNALS.iter().find(|(n, _)| *n == name);
-    known.map(|(_, number)| *number).ok_or_else(|| ValueError::SignalName(text.to_owned()))
+    signal::parse(text).map_err(|bad| match bad {
+        signal::Bad::Name => ValueError::SignalName(text.to_owned()),
+        signal::Bad::Number => ValueError::SignalNumber(text.to_owned()),
+    })
 }
 
 /// The boolean words, or `unexpected`.

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::waiters::{Answer, Awaited, Happening, RequestId, Requests, When, outcome};
 use crate::config::options::Group;
+use crate::config::signal;
 use crate::process::command::CommandProblem;
 use crate::process::exit::ExitStatus;
 use crate::process::machine::{self, Input, Process, SpawnNumber};
 use crate::process::name::{Namespec, display};
 use crate::process::notice::{Notice, Purpose, not_running};
-use crate::process::signal;
 use crate::process::state::{ProcessState, SupervisorState};
 use crate::process::time::{Mono, Now};
 use crate::rpc::fault::{Fault, FaultCode};

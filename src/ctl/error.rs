@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::config::quote::quote;
 use crate::xml_rpc::Fault;
 
 /// Why there is no result.
@@ -78,7 +79,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CallError::Fault(fault) => {
-                write!(f, "<Fault {}: {}>", fault.code, Quoted(&fault.text))
+                write!(f, "<Fault {}: {}>", fault.code, quote(&fault.text))
             }
             CallError::Io(error) => write_io(f, error),
             CallError::Lookup(text) => write!(f, "[Errno -2] {text}"),
@@ -125,28 +126,6 @@ fn write_io(f: &mut fmt::Formatter<'_>, error: &io::Error) -> fmt::Result {
     }
 }
 
-/// A text in quotes as Supervisor shows it: single ones, unless it holds only those.
-pub(super) struct Quoted<'a>(pub &'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quote = if self.0.contains('\'') && !self.0.contains('"') { '"' } else { '\'' };
-        write!(f, "{quote}")?;
-        for char in self.0.chars() {
-            match char {
-                '\\' => f.write_str("\\\\")?,
-                '\n' => f.write_str("\\n")?,
-                '\r' => f.write_str("\\r")?,
-                '\t' => f.write_str("\\t")?,
-                char if char == quote => write!(f, "\\{char}")?,
-                char if char < ' ' || char == '\u{7f}' => write!(f, "\\x{:02x}", u32::from(char))?,
-                char => write!(f, "{char}")?,
-            }
-        }
-        write!(f, "{quote}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,12 +137,5 @@ mod tests {
         assert_eq!(refused.kind(), "ConnectionRefusedError");
         let fault = CallError::Fault(Fault { code: 6, text: "SHUTDOWN_STATE".into() });
         assert_eq!(fault.to_string(), "<Fault 6: 'SHUTDOWN_STATE'>");
-    }
-
-    #[test]
-    fn quotes() {
-        assert_eq!(Quoted("a").to_string(), "'a'");
-        assert_eq!(Quoted("it's").to_string(), "\"it's\"");
-        assert_eq!(Quoted("'\"\n\\").to_string(), r#"'\'"\n\\'"#);
     }
 }

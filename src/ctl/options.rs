@@ -10,8 +10,8 @@ use crate::sys::config_files;
 use crate::sys::users::Machine;
 
 use super::client::Server;
-use super::error::Quoted;
 use super::url::is_url;
+use crate::config::quote::quote;
 
 /// All that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ const GRAMMAR: Grammar = Grammar {
 fn parse(line: &[String]) -> Result<Given, Refusal> {
     let parsed = getopt::parse(GRAMMAR, line)?;
     if let Some(given) = parsed.value("serverurl").filter(|given| !is_url(&given.text)) {
-        let (option, url) = (&given.spelling, Quoted(&given.text));
+        let (option, url) = (&given.spelling, quote(&given.text));
         let text = format!("invalid value for {option} {url}: value {url} is not a URL");
         return Err(Refusal::Usage(text));
     }

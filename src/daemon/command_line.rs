@@ -1,6 +1,7 @@
 //! supervisord's command line.
 
 use crate::config::command_line::{CommandLine, Given};
+use crate::config::quote::quote;
 use crate::getopt::{self, Grammar, Parsed, Refusal, Row};
 
 /// What the command line asks for.
@@ -49,11 +50,7 @@ const GRAMMAR: Grammar = Grammar {
 pub fn read(line: &[String]) -> Result<Invocation, Refusal> {
     let parsed = getopt::parse(GRAMMAR, line)?;
     if !parsed.words.is_empty() {
-        let words: Vec<String> = parsed
-            .words
-            .iter()
-            .map(|word| crate::process::quote::quoted(word).to_string())
-            .collect();
+        let words: Vec<String> = parsed.words.iter().map(|word| quote(word)).collect();
         let text = format!("positional arguments are not supported: [{}]", words.join(", "));
         return Err(Refusal::Usage(text));
     }

@@ -11,8 +11,8 @@ use super::request::Request;
 use super::response::Response;
 use super::server::Server;
 use crate::config::options::LogLevel;
+use crate::config::quote::quote;
 use crate::coordinator::waiters::Answer;
-use crate::process::quote::quoted;
 use crate::rpc::fault::{Fault, FaultCode};
 use crate::rpc::method::{self, Method};
 use crate::xml_rpc::{self, Value, Writer};
@@ -54,7 +54,7 @@ pub fn serve(service: &Arc<Service>, server: &Arc<Server<Job>>, mut request: Req
         Err(error) => {
             let data = String::from_utf8_lossy(&body);
             let shown: String = data.chars().take(1000).collect();
-            let text = format!("XML-RPC request data {} is invalid: {error}", quoted(&shown));
+            let text = format!("XML-RPC request data {} is invalid: {error}", quote(&shown));
             service.logger.log(LogLevel::Error, text);
             return request.respond(Response::error(400));
         }
@@ -209,7 +209,7 @@ fn trace_call(service: &Service, name: &str, params: &[Value]) {
     for (n, param) in params.iter().enumerate() {
         shown.push_str(if n > 0 { ", " } else { "" });
         let _ = match param {
-            Value::String(text) => write!(shown, "{}", quoted(text)),
+            Value::String(text) => write!(shown, "{}", quote(text)),
             Value::Int(number) => write!(shown, "{number}"),
             Value::Bool(true) => write!(shown, "True"),
             Value::Bool(false) => write!(shown, "False"),

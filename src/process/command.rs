@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::quote::quoted;
+use crate::config::quote::quote;
 
 /// Why a command can't be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,13 +30,13 @@ impl fmt::Display for CommandProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unparsable { command, why } => {
-                write!(f, "can't parse command {}: {why}", quoted(command))
+                write!(f, "can't parse command {}: {why}", quote(command))
             }
             Self::Empty => f.write_str("command is empty"),
-            Self::NotFound(file) => write!(f, "can't find command {}", quoted(file)),
-            Self::Directory(file) => write!(f, "command at {} is a directory", quoted(file)),
-            Self::NotExecutable(file) => write!(f, "command at {} is not executable", quoted(file)),
-            Self::NoPermission(file) => write!(f, "no permission to run command {}", quoted(file)),
+            Self::NotFound(file) => write!(f, "can't find command {}", quote(file)),
+            Self::Directory(file) => write!(f, "command at {} is a directory", quote(file)),
+            Self::NotExecutable(file) => write!(f, "command at {} is not executable", quote(file)),
+            Self::NoPermission(file) => write!(f, "no permission to run command {}", quote(file)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::signal;
+use crate::config::signal;
 
 /// What waiting for a process told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use super::exit::ExitStatus;
 use super::notice::{Notice, Purpose, Scope};
-use super::signal;
 use super::state::ProcessState;
 use super::time::{Mono, Now, secs};
 use crate::config::options::{Autorestart, Program};
+use crate::config::signal;
 
 /// How long a drain may hold back the exit: a log on a disk that hangs must not.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(2);

@@ -8,7 +8,5 @@ pub mod info;
 pub mod machine;
 pub mod name;
 pub mod notice;
-pub mod quote;
-pub mod signal;
 pub mod state;
 pub mod time;

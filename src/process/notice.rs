@@ -4,8 +4,8 @@
 use std::fmt;
 
 use super::exit::ExitStatus;
-use super::signal;
 use crate::config::options::LogLevel;
+use crate::config::signal;
 
 /// Whom a signal reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

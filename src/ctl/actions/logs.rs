@@ -3,9 +3,9 @@
 use std::io::{self, Write as _};
 
 use super::super::client::{CallError, StreamEnd};
-use super::super::error::Quoted;
 use super::super::output::code;
 use super::{Done, Session};
+use crate::config::quote::quote;
 use crate::xml_rpc::Value;
 
 /// Bytes shown without a wish for more or less.
@@ -46,7 +46,7 @@ pub(super) fn tail(session: &mut Session, arguments: &str) -> Done {
     let method = match channel.as_str() {
         "stdout" => "readProcessStdoutLog",
         "stderr" => "readProcessStderrLog",
-        _ => return fail(session, &format!("Error: bad channel {}", Quoted(&channel))),
+        _ => return fail(session, &format!("Error: bad channel {}", quote(&channel))),
     };
     match modifier.map_or(Some(Much::Last(DEFAULT_BYTES)), much) {
         Some(Much::Last(bytes)) => {
