@@ -1,4 +1,60 @@
-//! minder: a process supervisor with Supervisor's configuration, clients and commands.
+//! minder: a process supervisor that takes Supervisor's configuration, clients and commands.
+//! This page is the map. No code stands here.
+//!
+//! # The way of the data, which is also the order to read in
+//!
+//! ```text
+//! file ─ sys::config_files ─ config (text → Options) ─ coordinator::prepare (log files)
+//!                                                            │
+//! supervisorctl ─ http (bytes) ─ xml_rpc ─ rpc (Method) ─ http::methods
+//!                                                            │ Message
+//!                                                            ▼
+//!                        coordinator: step (world, process::machine) → effects → perform
+//!                          ▲ Message                         │ thread, signal, answer
+//!    sys::signals, reap ───┤                                 ▼
+//!    child (report) ───────┘◄── sys::spawn ◄── child::launch ── child::thread ─ log
+//! ```
+//!
+//! Whoever chases a wrong `exited:` line opens `coordinator/run.rs` (reaping), `process/machine.rs`
+//! (what the exit means) and `process/notice.rs` (its words).
+//!
+//! # Who may know whom
+//!
+//! `daemon → http → coordinator → child → log, sys →` the pure modules; `ctl → xml_rpc, config`;
+//! among the pure ones `rpc → process → config`. Pure are [`config`], [`process`], [`rpc`],
+//! [`xml_rpc`], [`getopt`] and in [`coordinator`] its world and its waiters: no descriptor, no
+//! clock, no thread, no unsafe code; time comes in as a value. `tests/layers.rs` holds them to it.
+//!
+//! # Threads
+//!
+//! | Thread | Owns | Waits in |
+//! |---|---|---|
+//! | coordinator (the main thread) | every state, the pids, the waiters | its mailbox, until the next deadline |
+//! | signals | nothing: turns signals into messages | a read |
+//! | child, one for each live child | its pipes, its log files, its stdin's backlog | poll |
+//! | log | the activity log | its queue |
+//! | http acceptor | every connection that is idle, half sent or slow to read | poll |
+//! | http pool | one whole request each | its queue |
+//! | files, while a restart is prepared | nothing | the disk |
+//!
+//! # Invariants
+//!
+//! 1. Only the coordinator changes a state, sends a signal, or reaps. If another thread reaped, a
+//!    stop could signal a stranger that got the pid.
+//! 2. A zombie is named before it is waited for, so that its pid has one owner. Once it is reaped
+//!    the pid is no target. Its thread then reads what is left, and only after that, or after a
+//!    deadline, the state changes: output precedes the exit, yet an exit never awaits the end of
+//!    a pipe that a grandchild may hold.
+//! 3. Nobody can make the coordinator wait: it does channel operations, waitid, kill, thread
+//!    creation and reads of the clocks. Who touches a path waits himself.
+//! 4. Between clone and exec: raw system calls on prepared memory, nothing else.
+//! 5. Decisions use the monotonic clock; the wall clock is for what users are shown.
+//! 6. Messages of children carry the number of their spawn: late ones of an old child are dropped.
+//! 7. Every queue has a bound and an answer when it is full: the mailbox makes the sender wait,
+//!    the activity log drops and counts, the HTTP server refuses.
+//! 8. After start-up nothing ends the daemon but a request. A panic is caught at the top of each
+//!    thread and logged; a lack of descriptors, memory, processes or disk is logged once, counted
+//!    and tried again.
 
 pub mod child;
 pub mod config;
