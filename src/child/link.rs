@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub struct Link {
     /// The pid, from the moment that there is one.
     pub slot: PidSlot,
     wishes: AtomicU8,
+    announced: AtomicBool,
     waker: Waker,
     /// Empty nearly always: a channel would hold a kilobyte for each child.
     mail: Mutex<Mail>,
@@ -71,7 +72,14 @@ impl Link {
     /// No descriptor was left.
     pub fn new() -> io::Result<Link> {
         let (slot, wishes) = (PidSlot::default(), AtomicU8::new(0));
-        Ok(Link { slot, wishes, waker: Waker::new()?, mail: Mutex::default() })
+        let (announced, mail) = (AtomicBool::new(false), Mutex::default());
+        Ok(Link { slot, wishes, announced, waker: Waker::new()?, mail })
+    }
+
+    /// True once: for whoever is the first to know that there is a child. Its thread is, nearly
+    /// always, and writes the line about it before any line about its output.
+    pub fn announce(&self) -> bool {
+        !self.announced.swap(true, Ordering::AcqRel)
     }
 
     /// The child was reaped: read what is left and end.

@@ -19,6 +19,7 @@ use crate::config::options::{LogLevel, Program};
 use crate::log::activity::Logger;
 use crate::log::child_log::{ChildLog, Output, Speaker, Target};
 use crate::process::machine::SpawnFailure;
+use crate::process::notice::Notice;
 use crate::sys::limits::Descriptors;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{pipe, stack, thread};
@@ -162,6 +163,10 @@ fn run(job: &Job, turn: Turn) {
     match made {
         Err(failure) => (job.report)(Report::Failed(failure)),
         Ok(live) => {
+            let spawned = Notice::Spawned { pid: live.pid };
+            if job.link.announce() {
+                job.logger.log(spawned.level(), spawned.about(&job.program.name));
+            }
             (job.report)(Report::Spawned { pid: live.pid });
             drop(turn);
             // The way to here went deep; the rest of the child's life does not.

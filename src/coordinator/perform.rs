@@ -88,6 +88,10 @@ impl Coordinator<'_> {
             machine::Effect::Notice(notice) => {
                 if let Notice::Spawned { pid } = notice {
                     self.by_pid.insert(pid, id);
+                    let link = self.shells.get(&id).and_then(|shell| shell.link.as_ref());
+                    if link.is_some_and(|link| !link.announce()) {
+                        return;
+                    }
                 }
                 if let Some(member) = self.world.member(id) {
                     let name = &member.process.program.name;

@@ -140,17 +140,17 @@ impl<J: Send + 'static> Server<J> {
         }
         let mut state = self.queue.lock();
         loop {
-            if state.stopped {
-                drop(state);
-                let _ = KEPT.try_with(|kept| kept.replace(Kept::Nothing));
-                return None;
-            }
             if let Some(work) = state.work.pop_front() {
                 self.core.backlog.store(state.work.len(), Ordering::Relaxed);
                 if state.work.is_empty() && state.work.capacity() > QUEUE_KEPT {
                     state.work.shrink_to(QUEUE_KEPT);
                 }
                 return Some(work);
+            }
+            if state.stopped {
+                drop(state);
+                let _ = KEPT.try_with(|kept| kept.replace(Kept::Nothing));
+                return None;
             }
             state.waiting += 1;
             state = self.queue.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -236,7 +236,8 @@ impl<J: Send + 'static> Server<J> {
     }
 
     /// Ends the server: listeners are closed and their paths removed, idle connections closed,
-    /// [`Server::recv`] returns `None`. Requests in flight may still be answered. Does not wait.
+    /// [`Server::recv`] returns `None` once the jobs that wait are done. Requests in flight may still
+    /// be answered. Does not wait.
     pub fn stop(&self) {
         let listeners = {
             let mut current = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
@@ -246,10 +247,14 @@ impl<J: Send + 'static> Server<J> {
         self.core.stop();
         let mut state = self.queue.lock();
         state.stopped = true;
+        // Jobs are answers that are due; requests would only be refused.
         let left = std::mem::take(&mut state.work);
+        let (jobs, requests): (VecDeque<_>, VecDeque<_>) =
+            left.into_iter().partition(|work| matches!(work, Work::Job(_)));
+        state.work = jobs;
         drop(state);
         self.queue.arrived.notify_all();
-        drop(left);
+        drop(requests);
     }
 
     /// Connections that are open now.

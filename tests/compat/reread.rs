@@ -120,6 +120,8 @@ fn reload_restarts_with_the_new_file_and_refuses_a_broken_one() {
     if !Side::ours_only("the original stops everything, then finds the file broken and ends") {
         return;
     }
+    // All were started together; `added` may be the first to be up.
+    d.wait_state("keep", "RUNNING", 15);
     let kept = d.pid_of("keep");
     d.edit("stopwaitsecs=6", "stopwaitsecs=soon");
     let answer = d.ctl(&["reload"]);

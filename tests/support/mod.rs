@@ -58,7 +58,7 @@ impl Side {
     /// The daemon's binary.
     pub fn supervisord(self) -> PathBuf {
         match self {
-            Side::Ours => env!("CARGO_BIN_EXE_supervisord").into(),
+            Side::Ours => ours("supervisord", env!("CARGO_BIN_EXE_supervisord")),
             Side::Theirs => oracle("supervisord"),
         }
     }
@@ -66,9 +66,18 @@ impl Side {
     /// The client's binary.
     pub fn supervisorctl(self) -> PathBuf {
         match self {
-            Side::Ours => env!("CARGO_BIN_EXE_supervisorctl").into(),
+            Side::Ours => ours("supervisorctl", env!("CARGO_BIN_EXE_supervisorctl")),
             Side::Theirs => oracle("supervisorctl"),
         }
+    }
+}
+
+/// A program of ours: that of this build, unless MINDER_OURS names a directory with another one,
+/// such as the static build.
+fn ours(program: &str, built: &str) -> PathBuf {
+    match env::var_os("MINDER_OURS") {
+        Some(directory) => PathBuf::from(directory).join(program),
+        None => built.into(),
     }
 }
 
