@@ -260,7 +260,7 @@ mod lenient {
             ("<double> 1e3 </double>", Value::Double(1000.0)),
             ("<dateTime.iso8601>20261121T00:49:47</dateTime.iso8601>", text("20261121T00:49:47")),
             ("<base64>aMOpCg==</base64>", text("h\u{e9}\n")),
-            ("<base64>\n aM\n OpCg\n</base64>", text("h\u{e9}\n")),
+            ("<base64>\n aM\n OpCg==\n</base64>", text("h\u{e9}\n")),
             ("<base64>*</base64>", text("")),
             ("<base64>aM*OpCg==aM</base64>", text("h\u{e9}\n")),
             ("<base64/>", text("")),

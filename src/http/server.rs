@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 use std::time::Instant;
 
 use super::acceptor::Acceptor;
@@ -40,13 +40,14 @@ pub struct Server<J: Send + 'static> {
 
 struct Queue<J> {
     state: Mutex<QueueState<J>>,
-    arrived: Condvar,
 }
 
 struct QueueState<J> {
     work: VecDeque<Work<J>>,
-    /// Threads that wait for work.
-    waiting: usize,
+    /// Threads that wait for work; the last to come is the first to go, as its memory is warm.
+    /// Each is parked by itself: what waits on a condition variable is woken by nobody whenever
+    /// a debugger looks.
+    waiting: Vec<Thread>,
     stopped: bool,
 }
 
@@ -63,10 +64,10 @@ impl<J> Queue<J> {
         }
         state.work.push_back(work);
         core.backlog.store(state.work.len(), Ordering::Relaxed);
-        let wake = state.waiting > 0;
+        let thread = state.waiting.pop();
         drop(state);
-        if wake {
-            self.arrived.notify_one();
+        if let Some(thread) = thread {
+            thread.unpark();
         }
         None
     }
@@ -113,8 +114,8 @@ impl<J: Send + 'static> Server<J> {
     /// No descriptor or no thread could be had.
     pub fn start(listeners: Vec<Listener>, limits: Limits) -> io::Result<Arc<Server<J>>> {
         let core = Arc::new(Core::new(limits)?);
-        let state = QueueState { work: VecDeque::new(), waiting: 0, stopped: false };
-        let queue = Arc::new(Queue { state: Mutex::new(state), arrived: Condvar::new() });
+        let state = QueueState { work: VecDeque::new(), waiting: Vec::new(), stopped: false };
+        let queue = Arc::new(Queue { state: Mutex::new(state) });
         let deliver = {
             let (queue, core) = (Arc::clone(&queue), Arc::clone(&core));
             // Requests need no bound of their own: each has one of the connections. Dropped
@@ -152,9 +153,13 @@ impl<J: Send + 'static> Server<J> {
                 let _ = KEPT.try_with(|kept| kept.replace(Kept::Nothing));
                 return None;
             }
-            state.waiting += 1;
-            state = self.queue.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
+            let me = thread::current();
+            state.waiting.push(me.clone());
+            drop(state);
+            thread::park();
+            state = self.queue.lock();
+            // Still there if it was woken for no reason.
+            state.waiting.retain(|thread| thread.id() != me.id());
         }
     }
 
@@ -172,7 +177,7 @@ impl<J: Send + 'static> Server<J> {
     fn linger(&self, mut connection: Box<Connection>) -> Option<Request> {
         let may = {
             let state = self.queue.lock();
-            state.work.is_empty() && state.waiting > 0 && !state.stopped
+            state.work.is_empty() && !state.waiting.is_empty() && !state.stopped
         };
         if may && !connection.info().is_closed() {
             let mut waited = false;
@@ -252,8 +257,9 @@ impl<J: Send + 'static> Server<J> {
         let (jobs, requests): (VecDeque<_>, VecDeque<_>) =
             left.into_iter().partition(|work| matches!(work, Work::Job(_)));
         state.work = jobs;
+        let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        self.queue.arrived.notify_all();
+        waiting.iter().for_each(Thread::unpark);
         drop(requests);
     }
 
