@@ -106,6 +106,8 @@ pub fn outcome(
         (A::Spawned | A::Running, H::Entered { failed: true, .. }) => fault(FaultCode::SpawnError),
         (A::Running, H::Entered { state: ProcessState::Running, .. }) => Some(Ok(())),
         (A::Spawned | A::Running, H::Entered { state: ProcessState::Starting, .. }) => None,
+        // Whether there will be a child is told all the same.
+        (A::Spawned, H::Entered { state: ProcessState::Stopping, .. }) => None,
         (A::Spawned, H::Entered { state: ProcessState::Running, .. }) => Some(Ok(())),
         (A::Spawned | A::Running, H::Entered { .. }) => fault(FaultCode::AbnormalTermination),
         (A::Stopped { .. }, H::Entered { state, .. }) if state.is_stopped() => Some(Ok(())),
