@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::process::notice::Purpose;
 use crate::process::state::ProcessState;
 use crate::process::time::Mono;
 use crate::rpc::fault::{Fault, FaultCode, SUCCESS};
@@ -86,8 +87,13 @@ pub enum Happening<'a> {
         /// A start failed.
         failed: bool,
     },
-    /// A signal was refused; the line about it.
-    SignalRefused(&'a str),
+    /// A signal was refused.
+    SignalRefused {
+        /// What it was for.
+        purpose: Purpose,
+        /// The line about it.
+        why: &'a str,
+    },
     /// All effects of the request were carried out.
     Settled,
 }
@@ -111,13 +117,16 @@ pub fn outcome(
         (A::Spawned, H::Entered { state: ProcessState::Running, .. }) => Some(Ok(())),
         (A::Spawned | A::Running, H::Entered { .. }) => fault(FaultCode::AbnormalTermination),
         (A::Stopped { .. }, H::Entered { state, .. }) if state.is_stopped() => Some(Ok(())),
-        (A::StopSent | A::Stopped { .. } | A::Signalled, H::SignalRefused(why)) => {
+        (A::StopSent | A::Stopped { .. }, H::SignalRefused { purpose: Purpose::Kill, why })
+        | (A::Signalled, H::SignalRefused { purpose: Purpose::Request, why }) => {
             Some(Err(Fault::new(FaultCode::Failed, why)))
         }
         (A::StopSent | A::Signalled, H::Settled) => Some(Ok(())),
         (A::StopSent | A::Stopped { .. } | A::Signalled, H::Entered { .. })
         | (A::Running | A::StopSent | A::Stopped { .. } | A::Signalled, H::Announced)
-        | (A::Spawned | A::Running, H::SignalRefused(_))
+        // Somebody else's signal.
+        | (A::StopSent | A::Stopped { .. } | A::Signalled, H::SignalRefused { .. })
+        | (A::Spawned | A::Running, H::SignalRefused { .. })
         | (A::Spawned | A::Running | A::Stopped { .. }, H::Settled) => None,
     }
 }

@@ -729,7 +729,7 @@ fn never_was_up(process: &Process) -> bool {
 enum Happened {
     Announced,
     Entered { state: ProcessState, failed: bool },
-    SignalRefused(String),
+    SignalRefused { purpose: Purpose, why: String },
 }
 
 impl Happened {
@@ -739,7 +739,9 @@ impl Happened {
             Happened::Entered { state, failed } => {
                 Happening::Entered { state: *state, failed: *failed }
             }
-            Happened::SignalRefused(why) => Happening::SignalRefused(why),
+            Happened::SignalRefused { purpose, why } => {
+                Happening::SignalRefused { purpose: *purpose, why }
+            }
         }
     }
 }
@@ -753,8 +755,9 @@ fn happenings(process: &Process, effects: &[machine::Effect], announced: bool) -
     }
     for effect in effects {
         match effect {
-            machine::Effect::Notice(notice @ Notice::SignalRefused { .. }) => {
-                happened.push(Happened::SignalRefused(notice.about(name).to_string()));
+            machine::Effect::Notice(notice @ Notice::SignalRefused { purpose, .. }) => {
+                let why = notice.about(name).to_string();
+                happened.push(Happened::SignalRefused { purpose: *purpose, why });
             }
             machine::Effect::Transition(t) => {
                 let failed = t.to == ProcessState::Backoff
