@@ -57,10 +57,10 @@ pub enum Awaited {
     Running,
     /// That its stop signal was sent.
     StopSent,
-    /// That it has stopped; when to say next that it is waited for.
+    /// That it has stopped.
     Stopped {
-        /// Then.
-        report_at: Mono,
+        /// When to say next that it is waited for; not before the request is settled.
+        report_at: Option<Mono>,
     },
     /// That a signal was sent.
     Signalled,

@@ -252,7 +252,7 @@ impl World {
                 self.input(now, process, Input::Reaped(status), out);
             }
             Event::SignalFailed { process, input } => self.input(now, process, input, out),
-            Event::Settled(request) => self.settled(request, out),
+            Event::Settled(request) => self.settled(now, request, out),
             Event::Request(id, request) => self.request(now, id, request, out),
             Event::Leave(state) => self.leave(now, state, out),
         }
@@ -305,24 +305,25 @@ impl World {
         self.report_waits(now, out);
     }
 
-    /// Says again that clients wait for a stop.
+    /// Says, or says again, that clients wait for a stop: in the order of their requests.
     fn report_waits(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let mut next = None;
+        let (mut next, mut due) = (None, Vec::new());
         for (id, waiters) in &mut self.waiters {
-            let stopping = self.members.get(id).map(|m| m.process.state());
             for waiter in waiters {
-                let Awaited::Stopped { report_at } = &mut waiter.awaited else { continue };
+                let Awaited::Stopped { report_at: Some(report_at) } = &mut waiter.awaited else {
+                    continue;
+                };
                 if *report_at <= now.mono {
                     *report_at = now.mono + STOP_REPORT;
-                    if stopping == Some(ProcessState::Stopping) {
-                        let notice = machine::Effect::Notice(Notice::WaitingToStop);
-                        out.push(Effect::Process(*id, notice));
-                    }
+                    due.push((waiter.request, waiter.place, *id));
                 }
                 next = Some(next.map_or(*report_at, |at: Mono| at.min(*report_at)));
             }
         }
         self.wait_report = next;
+        due.sort_unstable();
+        let notice = || machine::Effect::Notice(Notice::WaitingToStop);
+        out.extend(due.into_iter().map(|(_, _, id)| Effect::Process(id, notice())));
     }
 
     fn wake(&mut self, id: ProcessId, happening: Happening<'_>, out: &mut Vec<Effect>) {
@@ -381,13 +382,20 @@ impl World {
         }
     }
 
-    fn settled(&mut self, request: RequestId, out: &mut Vec<Effect>) {
+    /// What was sent has gone well; from now on the request waits, and that is told.
+    fn settled(&mut self, now: Now, request: RequestId, out: &mut Vec<Effect>) {
         let is_mine = |waiter: &Waiter| waiter.request == request;
         let waiting = self.waiters.iter().filter(|(_, waiters)| waiters.iter().any(is_mine));
         let processes: Vec<ProcessId> = waiting.map(|(id, _)| *id).collect();
         for id in processes {
             self.wake_if(id, Happening::Settled, is_mine, out);
         }
+        for waiter in self.waiters.values_mut().flatten().filter(|waiter| is_mine(waiter)) {
+            if let Awaited::Stopped { report_at } = &mut waiter.awaited {
+                *report_at = Some(now.mono);
+            }
+        }
+        self.report_waits(now, out);
     }
 
     fn request(&mut self, now: Now, id: RequestId, request: Request, out: &mut Vec<Effect>) {
@@ -505,7 +513,7 @@ impl World {
         out: &mut Vec<Effect>,
     ) {
         let Some(member) = self.members.get(&process) else { return };
-        match decide_action(member, name, action, now) {
+        match decide_action(member, name, action) {
             Verdict::AtOnce(outcome) => {
                 self.decide(request, place, process, When::AtOnce, outcome, out);
             }
@@ -514,9 +522,6 @@ impl World {
                 let waiter = Waiter { request, place, awaited, name };
                 self.waiters.entry(process).or_default().push(waiter);
                 self.input(now, process, input, out);
-                if matches!(awaited, Awaited::Stopped { .. }) {
-                    self.report_waits(now, out);
-                }
             }
         }
     }
@@ -680,7 +685,7 @@ enum Verdict {
 }
 
 /// The checks of a request in Supervisor's order.
-fn decide_action(member: &Member, name: &str, action: &Action, now: Now) -> Verdict {
+fn decide_action(member: &Member, name: &str, action: &Action) -> Verdict {
     let state = member.process.state();
     let refuse = |code| Verdict::AtOnce(Err(Fault::new(code, name)));
     match action {
@@ -703,7 +708,7 @@ fn decide_action(member: &Member, name: &str, action: &Action, now: Now) -> Verd
         }
         Action::Stop { wait } => match state {
             state if !state.is_started() => refuse(FaultCode::NotRunning),
-            _ if *wait => Verdict::Do(Input::Stop, Awaited::Stopped { report_at: now.mono }),
+            _ if *wait => Verdict::Do(Input::Stop, Awaited::Stopped { report_at: None }),
             _ => Verdict::Do(Input::Stop, Awaited::StopSent),
         },
         Action::Signal(text) => match signal::parse(text) {
