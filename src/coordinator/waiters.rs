@@ -66,13 +66,14 @@ pub enum Awaited {
     Signalled,
 }
 
-/// When an outcome was reached, which orders the rows of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When an outcome was reached, which orders the rows of a list; those of one moment stand in
+/// the order of the actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum When {
-    /// At once: in the order of the actions.
+    /// At once.
     AtOnce,
-    /// Later: in the order of the outcomes.
-    Later,
+    /// Later, and when.
+    Later(Mono),
 }
 
 /// What a process did, as far as waiters care.
@@ -136,8 +137,8 @@ pub fn outcome(
 enum Open {
     /// One process: its outcome is the answer.
     One,
-    /// A list: rows at once by action, later ones by completion.
-    List { at_once: BTreeMap<usize, ProcessResult>, later: Vec<ProcessResult>, undecided: usize },
+    /// A list: its rows by when they were decided and by the place of the action.
+    List { rows: BTreeMap<(When, usize), ProcessResult>, count: usize },
 }
 
 /// All requests under way.
@@ -157,8 +158,7 @@ impl Requests {
         if count == 0 {
             return Some(Answer::Results(Vec::new()));
         }
-        let list = Open::List { at_once: BTreeMap::new(), later: Vec::new(), undecided: count };
-        self.open.insert(id, list);
+        self.open.insert(id, Open::List { rows: BTreeMap::new(), count });
         None
     }
 
@@ -176,18 +176,12 @@ impl Requests {
                 Ok(()) => Answer::True,
                 Err(fault) => Answer::Fault(fault),
             },
-            Open::List { at_once, later, undecided } => {
-                let row = ProcessResult::new(group, name, &outcome);
-                match when {
-                    When::AtOnce => drop(at_once.insert(place, row)),
-                    When::Later => later.push(row),
-                }
-                *undecided = undecided.saturating_sub(1);
-                if *undecided > 0 {
+            Open::List { rows, count } => {
+                rows.insert((when, place), ProcessResult::new(group, name, &outcome));
+                if rows.len() < *count {
                     return None;
                 }
-                let rows = std::mem::take(at_once).into_values();
-                Answer::Results(rows.chain(std::mem::take(later)).collect())
+                Answer::Results(std::mem::take(rows).into_values().collect())
             }
         };
         self.open.remove(&id);

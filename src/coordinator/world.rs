@@ -274,7 +274,7 @@ impl World {
         self.changed.insert(id);
         out.extend(effects.into_iter().map(|effect| Effect::Process(id, effect)));
         for happening in &happenings {
-            self.wake(id, happening.as_happening(), out);
+            self.wake(now, id, happening.as_happening(), out);
         }
         self.schedule(id);
     }
@@ -326,12 +326,13 @@ impl World {
         out.extend(due.into_iter().map(|(_, _, id)| Effect::Process(id, notice())));
     }
 
-    fn wake(&mut self, id: ProcessId, happening: Happening<'_>, out: &mut Vec<Effect>) {
-        self.wake_if(id, happening, |_| true, out);
+    fn wake(&mut self, now: Now, id: ProcessId, happening: Happening<'_>, out: &mut Vec<Effect>) {
+        self.wake_if(now, id, happening, |_| true, out);
     }
 
     fn wake_if(
         &mut self,
+        now: Now,
         id: ProcessId,
         happening: Happening<'_>,
         is_met: impl Fn(&Waiter) -> bool,
@@ -350,19 +351,20 @@ impl World {
             self.waiters.insert(id, kept);
         }
         for (waiter, outcome) in decided {
-            let when = self.when(id, waiter.awaited);
+            let at_once = self.is_at_once(id, waiter.awaited, &outcome);
+            let when = if at_once { When::AtOnce } else { When::Later(now.mono) };
             self.decide(waiter.request, waiter.place, id, when, outcome, out);
         }
     }
 
     /// Whether an outcome counts as reached at once: what Supervisor decides before it waits.
-    fn when(&self, id: ProcessId, awaited: Awaited) -> When {
-        let process = self.members.get(&id).map(|m| &m.process);
-        let quick = process.is_some_and(|p| p.program.startsecs <= 0 || never_was_up(p));
+    fn is_at_once(&self, id: ProcessId, awaited: Awaited, outcome: &Result<(), Fault>) -> bool {
+        let Some(process) = self.members.get(&id).map(|m| &m.process) else { return true };
         match awaited {
-            Awaited::Spawned | Awaited::StopSent | Awaited::Signalled => When::AtOnce,
-            Awaited::Running if quick => When::AtOnce,
-            Awaited::Running | Awaited::Stopped { .. } => When::Later,
+            Awaited::Spawned | Awaited::StopSent | Awaited::Signalled => true,
+            Awaited::Running if process.program.startsecs <= 0 => true,
+            Awaited::Running => is_spawn_error(outcome) && never_was_up(process),
+            Awaited::Stopped { report_at } => report_at.is_none(),
         }
     }
 
@@ -388,7 +390,7 @@ impl World {
         let waiting = self.waiters.iter().filter(|(_, waiters)| waiters.iter().any(is_mine));
         let processes: Vec<ProcessId> = waiting.map(|(id, _)| *id).collect();
         for id in processes {
-            self.wake_if(id, Happening::Settled, is_mine, out);
+            self.wake_if(now, id, Happening::Settled, is_mine, out);
         }
         for waiter in self.waiters.values_mut().flatten().filter(|waiter| is_mine(waiter)) {
             if let Awaited::Stopped { report_at } = &mut waiter.awaited {
@@ -722,6 +724,10 @@ fn decide_action(member: &Member, name: &str, action: &Action) -> Verdict {
             Ok(number) => Verdict::Do(Input::Signal(number), Awaited::Signalled),
         },
     }
+}
+
+fn is_spawn_error(outcome: &Result<(), Fault>) -> bool {
+    outcome.as_ref().is_err_and(|fault| fault.code == FaultCode::SpawnError)
 }
 
 /// No child came of the last start.
