@@ -135,6 +135,8 @@ pub enum Effect {
 pub struct Member {
     /// Its group.
     pub group: Arc<str>,
+    /// Its group's priority.
+    pub group_priority: i64,
     /// The machine.
     pub process: Process,
 }
@@ -296,10 +298,14 @@ impl World {
         }
     }
 
+    /// What is due, in the order of the groups where it is due at the same time.
     fn deadline(&mut self, now: Now, out: &mut Vec<Effect>) {
         let due = self.due.iter().take_while(|(at, _)| *at <= now.mono);
-        let due: Vec<ProcessId> = due.map(|(_, id)| *id).collect();
-        for id in due {
+        let mut due: Vec<(Mono, i64, ProcessId)> = due
+            .filter_map(|(at, id)| Some((*at, self.members.get(id)?.group_priority, *id)))
+            .collect();
+        due.sort_unstable();
+        for (_, _, id) in due {
             self.input(now, id, Input::Deadline, out);
         }
         self.report_waits(now, out);
@@ -538,7 +544,8 @@ impl World {
             let id = ProcessId(self.next_id);
             self.next_id += 1;
             let process = Process::new(Arc::clone(program));
-            self.members.insert(id, Member { group: Arc::clone(&name), process });
+            let (group, group_priority) = (Arc::clone(&name), group.priority);
+            self.members.insert(id, Member { group, group_priority, process });
             self.changed.insert(id);
             members.push(id);
         }
