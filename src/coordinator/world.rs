@@ -424,7 +424,7 @@ impl World {
                 self.act_on(now, id, &target, &Action::Signal(signal), out)
             }
             Request::Add(group) => self.add(&group, out).map(|()| Some(Answer::True)),
-            Request::Remove(name) => self.remove(&name, out).map(|()| Some(Answer::True)),
+            Request::Remove(name) => self.remove(now, &name, out).map(|()| Some(Answer::True)),
         };
         match answered {
             Ok(Some(answer)) => out.push(Effect::Answer(id, answer)),
@@ -559,7 +559,7 @@ impl World {
         Ok(())
     }
 
-    fn remove(&mut self, name: &str, out: &mut Vec<Effect>) -> Result<(), Fault> {
+    fn remove(&mut self, now: Now, name: &str, out: &mut Vec<Effect>) -> Result<(), Fault> {
         let group = self.group(name)?;
         let stopped = |id: &ProcessId| {
             self.members.get(id).is_none_or(|member| member.process.state().is_stopped())
@@ -569,6 +569,8 @@ impl World {
         }
         let members = group.members.clone();
         for id in &members {
+            // Nothing more will be heard of it.
+            self.wake(now, *id, Happening::Settled, out);
             self.members.remove(id);
             self.schedule(*id);
         }
