@@ -646,23 +646,26 @@ impl World {
         }
     }
 
+    fn unstopped(&self) -> impl Iterator<Item = &Member> {
+        let all = self.groups.iter().flat_map(|group| &group.members);
+        let all = all.filter_map(|id| self.members.get(id));
+        all.filter(|member| !member.process.state().is_stopped())
+    }
+
     fn report_shutdown(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let unstopped: Vec<(String, ProcessState)> = self
-            .groups
-            .iter()
-            .flat_map(|group| &group.members)
-            .filter_map(|id| self.members.get(id))
-            .filter(|member| !member.process.state().is_stopped())
-            .map(|member| (member.process.program.name.clone(), member.process.state()))
-            .collect();
-        let state = self.state;
+        let is_due = self.leaving.as_ref().is_some_and(|leaving| leaving.report_at <= now.mono);
+        let finished = self.unstopped().next().is_none();
+        if finished {
+            out.push(Effect::Finished(self.state));
+        } else if is_due {
+            let named =
+                |member: &Member| (member.process.program.name.clone(), member.process.state());
+            out.push(Effect::WaitingToDie(self.unstopped().map(named).collect()));
+        }
         let Some(leaving) = &mut self.leaving else { return };
-        if unstopped.is_empty() {
-            leaving.finished = true;
-            out.push(Effect::Finished(state));
-        } else if leaving.report_at <= now.mono {
+        leaving.finished = finished;
+        if is_due {
             leaving.report_at = now.mono + SHUTDOWN_REPORT;
-            out.push(Effect::WaitingToDie(unstopped));
         }
     }
 }
