@@ -795,3 +795,6 @@ fn happenings(process: &Process, effects: &[machine::Effect], announced: bool) -
     }
     happened
 }
+
+#[cfg(test)]
+mod tests;
