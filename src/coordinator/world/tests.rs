@@ -153,7 +153,7 @@ impl Play {
         while let Some(event) = events.pop_front() {
             let mut effects = Vec::new();
             self.world.step(self.now(), event, &mut effects);
-            self.check_due();
+            check_due(&self.world);
             for effect in effects {
                 lines.extend(self.word(&effect));
                 events.extend(self.perform(effect));
@@ -203,19 +203,6 @@ impl Play {
         Some(line)
     }
 
-    /// What is due must be what the processes say, or somebody is never woken.
-    fn check_due(&self) {
-        let may_spawn = self.world.may_spawn();
-        let due = self
-            .world
-            .members
-            .iter()
-            .filter_map(|(id, member)| Some((member.process.next_deadline(may_spawn)?, *id)));
-        assert_eq!(self.world.due, due.collect());
-        let due_of = self.world.due.iter().map(|(at, id)| (*id, *at));
-        assert_eq!(self.world.due_of, due_of.collect());
-    }
-
     /// Lets time go on, and does what is due when it is due.
     fn sleep(&mut self, millis: u64) -> Vec<String> {
         let end = self.millis + millis;
@@ -263,6 +250,17 @@ impl Play {
         lines.extend(self.child(name, Input::Drained));
         lines
     }
+}
+
+/// What is due must be what the processes say, or somebody is never woken.
+fn check_due(world: &World) {
+    let due = world
+        .members
+        .iter()
+        .filter_map(|(id, member)| Some((member.process.next_deadline(world.may_spawn())?, *id)));
+    assert_eq!(world.due, due.collect());
+    let due_of = world.due.iter().map(|(at, id)| (*id, *at));
+    assert_eq!(world.due_of, due_of.collect());
 }
 
 fn word_answer(answer: &Answer) -> String {
