@@ -188,3 +188,130 @@ impl Requests {
         Some(answer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::state::ALL;
+    use ProcessState as S;
+
+    const SPAWNED: Awaited = Awaited::Spawned;
+    const RUNNING: Awaited = Awaited::Running;
+    const SENT: Awaited = Awaited::StopSent;
+    const STOPPED: Awaited = Awaited::Stopped { report_at: None };
+    const SIGNALLED: Awaited = Awaited::Signalled;
+
+    fn entered(state: ProcessState) -> Happening<'static> {
+        Happening::Entered { state, failed: false }
+    }
+
+    fn failed(state: ProcessState) -> Happening<'static> {
+        Happening::Entered { state, failed: true }
+    }
+
+    fn refused(purpose: Purpose) -> Happening<'static> {
+        Happening::SignalRefused { purpose, why: "EPERM" }
+    }
+
+    /// The outcome in short: `-` for none yet.
+    fn word(awaited: Awaited, happening: Happening<'_>) -> String {
+        match outcome(awaited, happening, "g:a") {
+            None => "-".to_owned(),
+            Some(Ok(())) => "ok".to_owned(),
+            Some(Err(fault)) => fault.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_a_happening_means_for_what_is_awaited() {
+        const SPAWN_ERROR: &str = "SPAWN_ERROR: g:a";
+        const ABNORMAL: &str = "ABNORMAL_TERMINATION: g:a";
+        const FAILED: &str = "FAILED: EPERM";
+        let columns = [SPAWNED, RUNNING, SENT, STOPPED, SIGNALLED];
+        let rows = [
+            (Happening::Announced, ["ok", "-", "-", "-", "-"]),
+            (Happening::Settled, ["-", "-", "ok", "-", "ok"]),
+            (refused(Purpose::Kill), ["-", "-", FAILED, FAILED, "-"]),
+            (refused(Purpose::Request), ["-", "-", "-", "-", FAILED]),
+            (entered(S::Starting), ["-", "-", "-", "-", "-"]),
+            (entered(S::Running), ["ok", "ok", "-", "-", "-"]),
+            (entered(S::Stopping), ["-", ABNORMAL, "-", "-", "-"]),
+            (entered(S::Stopped), [ABNORMAL, ABNORMAL, "-", "ok", "-"]),
+            (entered(S::Exited), [ABNORMAL, ABNORMAL, "-", "ok", "-"]),
+            (entered(S::Fatal), [ABNORMAL, ABNORMAL, "-", "ok", "-"]),
+            (entered(S::Unknown), [ABNORMAL, ABNORMAL, "-", "ok", "-"]),
+            (failed(S::Backoff), [SPAWN_ERROR, SPAWN_ERROR, "-", "-", "-"]),
+            (failed(S::Stopped), [SPAWN_ERROR, SPAWN_ERROR, "-", "ok", "-"]),
+        ];
+        for (happening, wants) in rows {
+            for (awaited, want) in columns.into_iter().zip(wants) {
+                assert_eq!(word(awaited, happening), want, "{awaited:?}, {happening:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stop_ends_in_every_stopped_state_and_in_no_other() {
+        for state in ALL {
+            let want = if state.is_stopped() { "ok" } else { "-" };
+            assert_eq!(word(STOPPED, entered(state)), want, "{state}");
+        }
+    }
+
+    fn fault() -> Result<(), Fault> {
+        Err(Fault::new(FaultCode::NotRunning, "a"))
+    }
+
+    #[test]
+    fn the_outcome_of_one_is_the_answer() {
+        let mut requests = Requests::default();
+        let ids = [1, 2].map(RequestId);
+        ids.into_iter().for_each(|id| requests.open_one(id));
+        let later = When::Later(Mono::ZERO);
+        assert_eq!(requests.decide(ids[1], 0, later, ("", ""), Ok(())), Some(Answer::True));
+        let answer = requests.decide(ids[0], 0, When::AtOnce, ("", ""), fault());
+        assert_eq!(answer, fault().err().map(Answer::Fault));
+        assert_eq!(requests.decide(ids[0], 0, later, ("", ""), Ok(())), None, "answered already");
+    }
+
+    #[test]
+    fn an_empty_list_is_answered_at_once() {
+        let mut requests = Requests::default();
+        let id = RequestId(1);
+        assert_eq!(requests.open_list(id, 0), Some(Answer::Results(Vec::new())));
+        assert_eq!(requests.decide(id, 0, When::AtOnce, ("", ""), Ok(())), None);
+    }
+
+    #[test]
+    fn rows_stand_by_moment_and_then_by_action() {
+        let mut requests = Requests::default();
+        let id = RequestId(1);
+        assert_eq!(requests.open_list(id, 6), None);
+        let later = |secs| When::Later(Mono::from_secs(secs));
+        let decided = [
+            (4, When::AtOnce, "e"),
+            (5, later(1), "f"),
+            (3, later(2), "d"),
+            (0, later(2), "a"),
+            (1, When::AtOnce, "b"),
+        ];
+        for (place, when, name) in decided {
+            assert_eq!(requests.decide(id, place, when, ("g", name), Ok(())), None);
+        }
+        let answer = requests.decide(id, 2, later(3), ("g", "c"), fault());
+        let Some(Answer::Results(rows)) = answer else { panic!("{answer:?}") };
+        let rows = rows.iter().map(|r| (r.name.as_str(), r.status, r.description.as_str()));
+        assert_eq!(
+            rows.collect::<Vec<_>>(),
+            [
+                ("b", 80, "OK"),
+                ("e", 80, "OK"),
+                ("f", 80, "OK"),
+                ("a", 80, "OK"),
+                ("d", 80, "OK"),
+                ("c", 70, "NOT_RUNNING: a")
+            ]
+        );
+        assert_eq!(requests.decide(id, 2, later(3), ("g", "c"), Ok(())), None);
+    }
+}
