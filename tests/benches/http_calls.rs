@@ -51,7 +51,9 @@ fn main() {
         let begin = Instant::now();
         let clients = [(); CLIENTS].map(|()| UnixStream::connect(&file).unwrap());
         let clients = clients.map(|client| thread::spawn(move || time_of_calls(client)));
-        clients.into_iter().for_each(|client| drop(client.join().unwrap()));
+        for client in clients {
+            client.join().unwrap();
+        }
         let rate = CLIENTS as f64 * f64::from(CALLS) / begin.elapsed().as_secs_f64();
         println!("round {round}: {rate:.0} calls a second of {CLIENTS} clients");
     }
