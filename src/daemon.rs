@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -226,6 +227,7 @@ impl Ready {
             inherited,
             buffers: Buffers::default(),
             prepare: restart.prepare(),
+            next_process: AtomicU64::new(0),
         };
         Ok(Serving { means, server, pool: pool?, restart })
     }
@@ -247,23 +249,26 @@ impl Serving {
         mut groups: Vec<NewGroup>,
         mut pidfile: Option<Pidfile>,
     ) {
-        let logger = &self.means.logger;
+        let Serving { means, server, pool, restart } = self;
+        let logger = means.logger.clone();
         loop {
-            let coordinator = Coordinator::new(&self.means, Arc::clone(&options), groups);
+            let coordinator = Coordinator::new(&means, Arc::clone(&options), groups);
             let Some(next) = coordinator.run() else { break };
             options = next.options;
             logger.set_level(options.supervisord.loglevel);
             logger.switch(next.sinks);
-            tell_notices(logger, &options, &[]);
-            groups = prepare_groups(&options, logger);
-            tell_listeners(logger, &next.listeners);
-            self.restart.now_listening(next.listeners.clone());
-            self.server.set_listeners(next.listeners);
-            pidfile = move_pidfile(pidfile, &options.supervisord.pidfile, logger);
+            tell_notices(&logger, &options, &[]);
+            groups = prepare_groups(&options, &logger);
+            tell_listeners(&logger, &next.listeners);
+            restart.now_listening(next.listeners.clone());
+            server.set_listeners(next.listeners);
+            pidfile = move_pidfile(pidfile, &options.supervisord.pidfile, &logger);
         }
-        self.restart.now_listening(Vec::new());
-        self.server.stop();
-        for thread in self.pool {
+        // Nobody answers any more: whoever asks must learn so, not wait.
+        drop(means);
+        restart.now_listening(Vec::new());
+        server.stop();
+        for thread in pool {
             let _ = thread.join();
         }
         if let Some(pidfile) = pidfile {

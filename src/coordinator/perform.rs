@@ -196,19 +196,24 @@ impl Coordinator<'_> {
         let name = member.process.program.name.clone();
         let text = format!("the thread of '{name}' panicked, its process is killed: {words}");
         self.log(LogLevel::Critical, &text);
-        let slot = self.shells.get(&id).filter(|shell| shell.spawn == spawn);
-        let pid = slot.and_then(|shell| shell.link.as_ref()).and_then(|link| link.slot.get());
+        if member.process.spawn_number() != spawn {
+            return;
+        }
+        // Only a child that was not reaped: after that its pid may be anybody's.
+        let slot = self.shells.get(&id).and_then(|shell| shell.link.as_ref());
+        let slot = slot.filter(|_| member.process.is_spawning()).and_then(|link| link.slot.get());
+        let pid = member.process.pid().or(slot);
+        let spawning = member.process.is_spawning() && pid.is_none();
         self.forget_thread(id, spawn);
-        let input = match pid {
-            Some(pid) => {
-                let _ = signals::send(pid, signal::KILL, Scope::Process);
-                // If it was reaped already, this ends the wait for its drain.
-                Input::Drained
-            }
-            None => {
-                let text = format!("the thread of '{name}' panicked");
-                Input::SpawnFailed(SpawnFailure { text, lacks_resources: false })
-            }
+        if let Some(pid) = pid {
+            let _ = signals::send(pid, signal::KILL, Scope::Process);
+        }
+        let input = if spawning {
+            let text = format!("the thread of '{name}' panicked");
+            Input::SpawnFailed(SpawnFailure { text, lacks_resources: false })
+        } else {
+            // If it was reaped already, this ends the wait for its drain.
+            Input::Drained
         };
         self.handle(Event::Child { process: id, spawn, input });
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -52,6 +53,8 @@ pub struct Means {
     pub descriptors: Option<Descriptors>,
     /// For HUP.
     pub prepare: Prepare,
+    /// The number of the first process of the next coordinator.
+    pub next_process: AtomicU64,
 }
 
 /// The one owner of all states.
@@ -82,7 +85,7 @@ impl<'a> Coordinator<'a> {
         means.handle.published().withdraw();
         let mut coordinator = Coordinator {
             means,
-            world: World::default(),
+            world: World::numbered_from(means.next_process.load(Ordering::Relaxed)),
             shells: BTreeMap::new(),
             by_pid: HashMap::new(),
             replies: HashMap::new(),
@@ -111,11 +114,9 @@ impl<'a> Coordinator<'a> {
             if turn.is_err() {
                 self.log(LogLevel::Critical, "the coordinator panicked on a message; it goes on");
             }
-            match self.finished {
-                Some(SupervisorState::Shutdown) => return None,
-                Some(SupervisorState::Restarting | SupervisorState::Running) => return self.next,
-                None => {}
-            }
+            let Some(state) = self.finished else { continue };
+            self.means.next_process.store(self.world.next_id(), Ordering::Relaxed);
+            return self.next.filter(|_| state != SupervisorState::Shutdown);
         }
     }
 

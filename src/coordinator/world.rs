@@ -203,6 +203,17 @@ impl Default for World {
 }
 
 impl World {
+    /// An empty one whose processes are numbered from there: a thread of an earlier world may
+    /// still report, and must not be taken for one of this.
+    pub fn numbered_from(next_id: u64) -> World {
+        World { next_id, ..World::default() }
+    }
+
+    /// The number that the next process would get.
+    pub fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
     /// The daemon's state.
     pub fn state(&self) -> SupervisorState {
         self.state
