@@ -46,6 +46,10 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     let channels = open_channels(job).map_err(|error| channel_failure(program, &error))?;
     let plan = plan(job, resolved, &channels)?;
     turn.wait();
+    if !job.link.begin() {
+        let text = format!("the start of '{}' was called off", program.name);
+        return Err(SpawnFailure { text, lacks_resources: false });
+    }
     let spawned =
         spawn::spawn(&plan, &job.link.slot).map_err(|error| fork_failure(program, &error))?;
     if let Some(why) = spawned.failure {

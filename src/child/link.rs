@@ -19,6 +19,13 @@ const MAILBOX: usize = 16;
 /// How long an asker waits for a child's thread that may hang on a disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The start may still go either way.
+const OPEN: u8 = 0;
+/// The thread is about to make the child.
+const BEGUN: u8 = 1;
+/// No child may be made any more.
+const CALLED_OFF: u8 = 2;
+
 const DRAIN: u8 = 1;
 const REOPEN: u8 = 2;
 
@@ -29,6 +36,7 @@ pub struct Link {
     pub slot: PidSlot,
     wishes: AtomicU8,
     announced: AtomicBool,
+    start: AtomicU8,
     waker: Waker,
     /// Empty nearly always: a channel would hold a kilobyte for each child.
     mail: Mutex<Mail>,
@@ -72,14 +80,28 @@ impl Link {
     /// No descriptor was left.
     pub fn new() -> io::Result<Link> {
         let (slot, wishes) = (PidSlot::default(), AtomicU8::new(0));
-        let (announced, mail) = (AtomicBool::new(false), Mutex::default());
-        Ok(Link { slot, wishes, announced, waker: Waker::new()?, mail })
+        let (announced, start) = (AtomicBool::new(false), AtomicU8::new(OPEN));
+        let (waker, mail) = (Waker::new()?, Mutex::default());
+        Ok(Link { slot, wishes, announced, start, waker, mail })
     }
 
     /// True once: for whoever is the first to know that there is a child. Its thread is, nearly
     /// always, and writes the line about it before any line about its output.
     pub fn announce(&self) -> bool {
         !self.announced.swap(true, Ordering::AcqRel)
+    }
+
+    /// Keeps the thread from making a child, unless it is about to: then its pid is known in a
+    /// moment, and the caller asks no more.
+    pub fn call_off(&self) -> bool {
+        let order = Ordering::AcqRel;
+        self.start.compare_exchange(OPEN, CALLED_OFF, order, Ordering::Acquire).is_ok()
+    }
+
+    /// For the thread, right before it makes the child: whether it still may.
+    pub fn begin(&self) -> bool {
+        let order = Ordering::AcqRel;
+        self.start.compare_exchange(OPEN, BEGUN, order, Ordering::Acquire).is_ok()
     }
 
     /// The child was reaped: read what is left and end.

@@ -27,6 +27,10 @@ use crate::sys::{pipe, stack, thread};
 /// The stack of a child's thread, bytes.
 const STACK: usize = 64 * 1024;
 
+/// That of one whose program names a user: looking up groups may load and run modules of the
+/// system that were not written for small stacks. What it touched is given back.
+const STACK_FOR_USERS: usize = 1024 * 1024;
+
 /// A read below this is one of small writes.
 const SMALL: usize = 4096;
 
@@ -134,13 +138,18 @@ pub struct Job {
 /// # Errors
 /// No thread could be had.
 pub fn start(job: Job, turn: Turn) -> io::Result<()> {
+    let size = stack_size(&job);
     let body = move || {
         let job = &job;
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(job, turn))) {
             (job.report)(Report::Panicked(words(&*panic)));
         }
     };
-    thread::start(c"child", STACK, Box::new(body))
+    thread::start(c"child", size, Box::new(body))
+}
+
+fn stack_size(job: &Job) -> usize {
+    if job.program.user.is_some() { STACK_FOR_USERS } else { STACK }
 }
 
 /// However the thread ends, nobody waits for an answer of it.
@@ -170,7 +179,7 @@ fn run(job: &Job, turn: Turn) {
             (job.report)(Report::Spawned { pid: live.pid });
             drop(turn);
             // The way to here went deep; the rest of the child's life does not.
-            stack::give_back(STACK);
+            stack::give_back(stack_size(job));
             Pump::new(job, live).run();
             (job.report)(Report::Drained);
         }

@@ -83,6 +83,7 @@ impl Coordinator<'_> {
             machine::Effect::Signal { pid, signal, scope, purpose } => {
                 self.send_signal(id, pid, signal, scope, purpose);
             }
+            machine::Effect::CallOff(spawn) => self.call_off(id, spawn),
             machine::Effect::Drain(spawn) => self.drain(id, spawn),
             machine::Effect::Transition(_) => {}
             machine::Effect::Notice(notice) => {
@@ -169,6 +170,15 @@ impl Coordinator<'_> {
                 Input::SignalRefused { error, purpose }
             };
             self.follow_ups.push_back(Event::SignalFailed { process, input });
+        }
+    }
+
+    /// The thread may hang before it makes a child; when it no longer does, it makes none.
+    fn call_off(&mut self, id: ProcessId, spawn: SpawnNumber) {
+        if let Some(shell) = self.shells.get_mut(&id).filter(|shell| shell.spawn == spawn)
+            && let Some(link) = shell.link.take()
+        {
+            link.call_off();
         }
     }
 

@@ -24,10 +24,11 @@ use crate::config::reread::{self, Changes};
 use crate::config::signal;
 use crate::log::activity::Logger;
 use crate::process::machine::{Input, SpawnNumber};
+use crate::process::notice::Scope;
 use crate::process::state::SupervisorState;
 use crate::process::time::Mono;
 use crate::sys::limits::Descriptors;
-use crate::sys::{clock, reap, startup};
+use crate::sys::{clock, reap, signals, startup};
 
 /// The least time between two times of giving back memory at rest.
 const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -124,6 +125,7 @@ impl<'a> Coordinator<'a> {
     fn turn(&mut self) {
         let due = self.world.next_deadline();
         if due.is_some_and(|due| due <= clock::now().mono) {
+            self.look_for_pids();
             self.handle(Event::Deadline);
             // What is due must not keep messages waiting for ever.
             if let Ok(message) = self.means.inbox.try_recv() {
@@ -214,8 +216,14 @@ impl<'a> Coordinator<'a> {
 
     fn report(&mut self, process: ProcessId, spawn: SpawnNumber, report: Report) {
         let input = match report {
+            Report::Spawned { pid } if self.is_stale(process, spawn) => {
+                return self.end_late_child(pid);
+            }
             Report::Spawned { pid } => Input::Announced { pid },
-            Report::Failed(failure) => Input::SpawnFailed(failure),
+            Report::Failed(failure) => {
+                self.forget_thread(process, spawn);
+                Input::SpawnFailed(failure)
+            }
             Report::Drained => {
                 self.forget_thread(process, spawn);
                 Input::Drained
@@ -223,6 +231,19 @@ impl<'a> Coordinator<'a> {
             Report::Panicked(words) => return self.thread_panicked(process, spawn, &words),
         };
         self.handle(Event::Child { process, spawn, input });
+    }
+
+    /// Nobody waits for that spawn any more.
+    fn is_stale(&self, process: ProcessId, spawn: SpawnNumber) -> bool {
+        self.world.member(process).is_none_or(|member| member.process.spawn_number() != spawn)
+    }
+
+    /// A child of a start that was called off, made in the last moment. It is ended and reaped as
+    /// unknown.
+    fn end_late_child(&self, pid: i32) {
+        if reap::is_ours(pid) && !self.by_pid.contains_key(&pid) {
+            let _ = signals::send(pid, signal::KILL, Scope::Process);
+        }
     }
 
     /// Takes up pids that the kernel has told but the children's threads have not.
@@ -291,6 +312,7 @@ impl<'a> Coordinator<'a> {
                 self.look_for_pids();
             }
             let owner = self.by_pid.remove(&zombie);
+            // It was there a moment ago, and nobody else waits: this can't fail.
             let status = match reap::reap(zombie) {
                 Ok(status) => status,
                 Err(error) => return self.reap_failed(&error),

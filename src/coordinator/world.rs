@@ -801,6 +801,7 @@ fn happenings(process: &Process, effects: &[machine::Effect], announced: bool) -
             machine::Effect::Notice(_)
             | machine::Effect::Spawn(_)
             | machine::Effect::Signal { .. }
+            | machine::Effect::CallOff(_)
             | machine::Effect::Drain(_) => {}
         }
     }

@@ -101,6 +101,8 @@ pub enum Effect {
         /// What for.
         purpose: Purpose,
     },
+    /// Keep the thread of that spawn from making a child.
+    CallOff(SpawnNumber),
     /// Have the child's thread read what is left and end.
     Drain(SpawnNumber),
     /// The state changed.
@@ -469,9 +471,9 @@ impl Process {
             // Nobody is left to signal; what ended counts as stopped.
             self.enter(ProcessState::Stopping, false, out);
         } else if self.pid.is_none() {
-            // The signal waits for the pid, and so does the SIGKILL after it.
+            // The signal waits for the pid. If none comes in that time, for a disk that hangs,
+            // the start is called off.
             self.stop_unsent = true;
-            self.due = None;
             self.enter(ProcessState::Stopping, false, out);
         } else {
             self.send_stop(out);
@@ -494,13 +496,25 @@ impl Process {
     }
 
     fn escalate(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let Some(pid) = self.pid else { return };
+        let Some(pid) = self.pid else { return self.call_off(out) };
         let scope = if self.program.killasgroup { Scope::Group } else { Scope::Process };
         let (signal, purpose) = (signal::KILL, Purpose::Kill);
         self.due = Some(now.mono + secs(self.program.stopwaitsecs).max(KILL_INTERVAL_MIN));
         out.push(Effect::Notice(Notice::Killing { pid }));
         out.push(Effect::Notice(Notice::Signalling { pid, signal, scope, purpose }));
         out.push(Effect::Signal { pid, signal, scope, purpose });
+    }
+
+    /// The start that does not get to a child is none: its thread must not make one any more,
+    /// and what it still reports is that of an old spawn.
+    fn call_off(&mut self, out: &mut Vec<Effect>) {
+        out.push(Effect::CallOff(self.spawn));
+        self.spawn = SpawnNumber(self.spawn.0 + 1);
+        self.spawning = false;
+        self.killing = false;
+        self.stop_unsent = false;
+        self.due = None;
+        self.enter(ProcessState::Stopped, false, out);
     }
 
     fn signal(&mut self, signal: i32, out: &mut Vec<Effect>) {

@@ -187,6 +187,7 @@ impl Play {
                     machine::Effect::Notice(
                         notice @ (Notice::WaitingToStop | Notice::EnteredFatal),
                     ) => notice.about(&name).to_string(),
+                    machine::Effect::CallOff(_) => format!("call off {name}"),
                     machine::Effect::Notice(_) | machine::Effect::Drain(_) => return None,
                 }
             }

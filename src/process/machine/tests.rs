@@ -124,6 +124,7 @@ fn word(effect: &Effect) -> String {
     match effect {
         Effect::Spawn(number) => format!("spawn {}", number.0),
         Effect::Drain(number) => format!("drain {}", number.0),
+        Effect::CallOff(number) => format!("call off {}", number.0),
         Effect::Signal { pid, signal, scope, purpose } => {
             format!("send {signal} to {pid} {scope:?} {purpose:?}")
         }
@@ -518,7 +519,7 @@ fn a_stop_before_the_pid_is_known_is_sent_when_it_is() {
         ProcessState::Stopping,
         &["STARTING>STOPPING pid:0 tries:0 expected:false"],
     );
-    assert_eq!(life.process.next_deadline(true), None);
+    assert_eq!(life.process.next_deadline(true), Some(life.now().mono + secs(10)));
     check(
         &mut life,
         0,
@@ -532,6 +533,29 @@ fn a_stop_before_the_pid_is_known_is_sent_when_it_is() {
     );
     check(&mut life, 0, announced(), ProcessState::Stopping, &[]);
     assert_eq!(life.process.next_deadline(true), Some(life.now().mono + secs(10)));
+}
+
+#[test]
+fn a_start_that_never_gets_to_a_child_is_called_off() {
+    let mut life = Life::new(|_| {});
+    life.take(Input::Start);
+    life.take(Input::Stop);
+    check(&mut life, 9_999, Input::Deadline, ProcessState::Stopping, &[]);
+    check(
+        &mut life,
+        1,
+        Input::Deadline,
+        ProcessState::Stopped,
+        &["call off 1", "STOPPING>STOPPED pid:0 tries:0 expected:false"],
+    );
+    assert_eq!(life.process.next_deadline(true), None);
+    check(
+        &mut life,
+        0,
+        Input::Start,
+        ProcessState::Starting,
+        &["STOPPED>STARTING pid:0 tries:0 expected:false", "spawn 3"],
+    );
 }
 
 #[test]

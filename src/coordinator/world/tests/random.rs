@@ -130,6 +130,10 @@ impl Chaos {
                     self.check_turn(process);
                 }
             }
+            machine::Effect::CallOff(spawn) => {
+                let child = self.children.insert((process, spawn), Child::Reaped);
+                assert!(child == Some(Child::Spawning), "a child that exists is called off");
+            }
             machine::Effect::Drain(_) | machine::Effect::Notice(_) => {}
         }
         None
