@@ -20,10 +20,10 @@ use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
 use crate::child::turns::Turns;
 use crate::config::error::ConfigError;
-use crate::config::options::{LogLevel, MainLog, NoticeLevel, Options};
+use crate::config::options::{LogLevel, MainLog, Notice, NoticeLevel, Options};
 use crate::config::sections;
 use crate::coordinator::message::{Handle, MAILBOX, Message};
-use crate::coordinator::prepare::{self, NewGroup};
+use crate::coordinator::prepare::{self, LogDirectory, NewGroup};
 use crate::coordinator::run::{Coordinator, Means};
 use crate::getopt::Refusal;
 use crate::http::methods::Service;
@@ -37,6 +37,11 @@ use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::users::Machine;
 use crate::sys::{config_files, privileges, signals, syslog};
+
+/// Said when root runs the daemon without having asked for it.
+const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no \
+     user is specified in the config file.  If you intend to run as root, you can set user=root in \
+     the config file to avoid this message.";
 
 /// Threads that serve requests. None of them ever waits for a client or a process.
 const POOL: usize = 4;
@@ -105,7 +110,7 @@ fn run(line: &[String], program: &str) -> Result<(), Failure> {
 /// Where the configuration is, found once: a restart reads the same file.
 fn place(invocation: &Invocation, program: &str) -> Result<Place, Failure> {
     sections::check_command_line(&invocation.overrides, &Machine)?;
-    let file = match &invocation.configuration {
+    let named = match &invocation.configuration {
         Some(file) => file.clone(),
         None => {
             if privileges::is_root() {
@@ -114,6 +119,9 @@ fn place(invocation: &Invocation, program: &str) -> Result<Place, Failure> {
             config_files::find(program)?
         }
     };
+    // A restart finds it from whatever directory the daemon is in then.
+    let file = std::path::absolute(&named).ok().and_then(|file| file.to_str().map(str::to_owned));
+    let file = file.unwrap_or(named);
     Ok(Place { file, command_line: invocation.overrides.clone() })
 }
 
@@ -126,6 +134,7 @@ struct Ready {
     sinks: Sinks,
     listeners: Vec<Listener>,
     pidfile: Option<Pidfile>,
+    log_directory: LogDirectory,
     groups: Vec<NewGroup>,
     parent: Option<Parent>,
 }
@@ -135,18 +144,29 @@ impl Ready {
         let options = place.load()?;
         let main = &options.supervisord;
         let (logger, queue) = Logger::new(main.loglevel);
-        drop_privileges(&options, &logger)?;
-        let raised = raise_limits(&options)?;
+        let mut told: Vec<Notice> = assume_user(&options)?.into_iter().collect();
+        told.extend(raise_limits(&options)?);
         let setup = log_setup(&options);
         let sinks = Sinks::open(&setup).map_err(|error| log_failure(&setup, &error))?;
-        tell_notices(&logger, &options, &raised);
+        tell_notices(&logger, &options, &told);
         let listeners = open_listeners(&options)?;
         let pidfile = take_pidfile(&main.pidfile, &logger)?;
-        let groups = prepare_groups(&options, &logger);
+        let (log_directory, groups) = prepare_groups(&options, &logger);
         tell_listeners(&logger, &listeners);
         let options = Arc::new(options);
         let parent = None;
-        Ok(Ready { place, options, logger, queue, sinks, listeners, pidfile, groups, parent })
+        Ok(Ready {
+            place,
+            options,
+            logger,
+            queue,
+            sinks,
+            listeners,
+            pidfile,
+            log_directory,
+            groups,
+            parent,
+        })
     }
 
     /// Unless it stays in the foreground: forks. `None` in the parent, once the daemon is
@@ -184,7 +204,7 @@ impl Ready {
                 if let Some(parent) = self.parent.take() {
                     parent.ready();
                 }
-                serving.run(self.options, self.groups, self.pidfile);
+                serving.run(self.options, (self.log_directory, self.groups), self.pidfile);
                 Ok(())
             }
             Err(error) => {
@@ -246,7 +266,7 @@ impl Serving {
     fn run(
         self,
         mut options: Arc<Options>,
-        mut groups: Vec<NewGroup>,
+        (mut log_directory, mut groups): (LogDirectory, Vec<NewGroup>),
         mut pidfile: Option<Pidfile>,
     ) {
         let Serving { means, server, pool, restart } = self;
@@ -257,8 +277,15 @@ impl Serving {
             options = next.options;
             logger.set_level(options.supervisord.loglevel);
             logger.switch(next.sinks);
-            tell_notices(&logger, &options, &[]);
-            groups = prepare_groups(&options, &logger);
+            let told = assume_user(&options).unwrap_or_else(|why| {
+                // It was asked before anything stopped, so this is no fault of the file.
+                Some(Notice { level: NoticeLevel::Critical, text: why })
+            });
+            tell_notices(&logger, &options, told.as_slice());
+            // Its lock must not stand in the way of the next.
+            drop(log_directory);
+            (log_directory, groups) = prepare_groups(&options, &logger);
+            settle_listeners(&logger, &next.listeners);
             tell_listeners(&logger, &next.listeners);
             restart.now_listening(next.listeners.clone());
             server.set_listeners(next.listeners);
@@ -274,35 +301,32 @@ impl Serving {
         if let Some(pidfile) = pidfile {
             pidfile.remove();
         }
+        drop(log_directory);
         logger.flush(FAREWELL);
     }
 }
 
-fn drop_privileges(options: &Options, logger: &Logger) -> Result<(), String> {
-    match &options.supervisord.user {
+/// Becomes the configured user; the line about it.
+fn assume_user(options: &Options) -> Result<Option<Notice>, String> {
+    let (level, text) = match &options.supervisord.user {
         Some(user) => {
             privileges::become_user(user).map_err(str::to_owned)?;
-            let uid = user.uid;
-            logger.log(LogLevel::Info, format_args!("Set uid to user {uid} succeeded"));
+            (NoticeLevel::Info, format!("Set uid to user {} succeeded", user.uid))
         }
-        None if privileges::is_root() => logger.log(
-            LogLevel::Critical,
-            "Supervisor is running as root.  Privileges were not dropped because no user is \
-             specified in the config file.  If you intend to run as root, you can set user=root \
-             in the config file to avoid this message.",
-        ),
-        None => {}
-    }
-    Ok(())
+        None if privileges::is_root() => (NoticeLevel::Critical, RUNS_AS_ROOT.to_owned()),
+        None => return Ok(None),
+    };
+    Ok(Some(Notice { level, text }))
 }
 
 /// What minfds and minprocs ask for; the lines about it.
-fn raise_limits(options: &Options) -> Result<Vec<String>, String> {
+fn raise_limits(options: &Options) -> Result<Vec<Notice>, String> {
     let main = &options.supervisord;
     let wanted = [(Limit::Descriptors, main.minfds), (Limit::Processes, main.minprocs)];
     let mut lines = Vec::new();
     for (limit, wanted) in wanted {
-        lines.extend(limits::ensure(limit, wanted).map_err(|error| error.to_string())?);
+        let raised = limits::ensure(limit, wanted).map_err(|error| error.to_string())?;
+        lines.extend(raised.map(|text| Notice { level: NoticeLevel::Info, text }));
     }
     Ok(lines)
 }
@@ -323,20 +347,17 @@ fn log_failure(setup: &Setup, error: &io::Error) -> String {
     }
 }
 
-/// What reading the configuration had to say, the gravest first.
-fn tell_notices(logger: &Logger, options: &Options, raised: &[String]) {
+/// What reading the configuration had to say, and then start-up, the gravest first.
+fn tell_notices(logger: &Logger, options: &Options, told: &[Notice]) {
     let levels = [
         (NoticeLevel::Critical, LogLevel::Critical),
         (NoticeLevel::Warn, LogLevel::Warn),
         (NoticeLevel::Info, LogLevel::Info),
     ];
     for (level, log_level) in levels {
-        for notice in options.notices.iter().filter(|notice| notice.level == level) {
+        for notice in options.notices.iter().chain(told).filter(|notice| notice.level == level) {
             logger.log(log_level, &notice.text);
         }
-    }
-    for line in raised {
-        logger.log(LogLevel::Info, line);
     }
 }
 
@@ -346,6 +367,13 @@ fn open_listeners(options: &Options) -> Result<Vec<Listener>, String> {
     };
     let open = |server| Listener::open(server, say).map_err(|error| error.to_string());
     options.servers.iter().map(open).collect()
+}
+
+/// Listeners that stay take mode and owner of their sections once nothing can fail any more.
+fn settle_listeners(logger: &Logger, listeners: &[Listener]) {
+    for error in listeners.iter().filter_map(|listener| listener.settle().err()) {
+        logger.log(LogLevel::Error, error);
+    }
 }
 
 fn tell_listeners(logger: &Logger, listeners: &[Listener]) {
@@ -390,7 +418,7 @@ fn write_pidfile(pidfile: Option<&mut Pidfile>, path: &str, logger: &Logger) {
 /// After a restart the pidfile may be another one; the old one goes when the new one is there.
 fn move_pidfile(held: Option<Pidfile>, path: &str, logger: &Logger) -> Option<Pidfile> {
     let mut held = match held {
-        Some(held) if held.path() == Path::new(path) => Some(held),
+        Some(held) if held.path() == Path::new(path) && held.is_in_place() => Some(held),
         held => match take_pidfile(path, logger) {
             Ok(Some(new)) => {
                 if let Some(old) = held {
@@ -409,13 +437,13 @@ fn move_pidfile(held: Option<Pidfile>, path: &str, logger: &Logger) -> Option<Pi
     held
 }
 
-fn prepare_groups(options: &Options, logger: &Logger) -> Vec<NewGroup> {
+fn prepare_groups(options: &Options, logger: &Logger) -> (LogDirectory, Vec<NewGroup>) {
     let main = &options.supervisord;
     let tell = &mut |line: String| logger.log(LogLevel::Warn, line);
-    if !main.nocleanup {
-        prepare::clean_auto_logs(main, tell);
-    }
-    options.groups.iter().map(|group| prepare::new_group(group, main, tell)).collect()
+    let directory = LogDirectory::take(main, tell);
+    let groups = options.groups.iter().map(|group| prepare::new_group(group, main, tell));
+    let groups = groups.collect();
+    (directory, groups)
 }
 
 fn enter_directory(directory: Option<&str>, logger: &Logger) {

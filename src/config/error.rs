@@ -158,16 +158,17 @@ impl ConfigError {
         }
     }
 
-    /// Whether the value of one option is at fault.
-    pub(super) fn is_about_an_option(&self) -> bool {
+    /// Whether the value of that option is at fault, as far as the error tells.
+    pub(super) fn is_about(&self, key: &str) -> bool {
         match self {
-            ConfigError::InProgram { error, .. } => error.is_about_an_option(),
-            ConfigError::Value(_)
-            | ConfigError::Expand(_)
-            | ConfigError::SocketOwner(_)
-            | ConfigError::SocketMode(_)
-            | ConfigError::UnknownProgram { .. }
-            | ConfigError::AmbiguousProgram { .. } => true,
+            ConfigError::InProgram { error, .. } => error.is_about(key),
+            ConfigError::Expand(error) => error.place.rsplit('.').next() == Some(key),
+            ConfigError::Value(_) => true,
+            ConfigError::SocketOwner(_) => key == "chown",
+            ConfigError::SocketMode(_) => key == "chmod",
+            ConfigError::UnknownProgram { .. } | ConfigError::AmbiguousProgram { .. } => {
+                key == "programs"
+            }
             _ => false,
         }
     }

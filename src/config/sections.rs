@@ -84,7 +84,7 @@ impl<'a> Context<'a> {
     /// The error with the place of the option that led to it.
     fn located(&self, error: ConfigError) -> ConfigError {
         match self.last.take() {
-            Some(place) if error.is_about_an_option() => {
+            Some(place) if error.is_about(&place.key) => {
                 ConfigError::At { error: Box::new(error), place }
             }
             _ => error,

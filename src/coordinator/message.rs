@@ -13,7 +13,6 @@ use crate::child::thread::Report;
 use crate::config::options::Options;
 use crate::config::reread::Changes;
 use crate::process::machine::SpawnNumber;
-use crate::process::state::SupervisorState;
 use crate::rpc::fault::{Fault, FaultCode};
 
 /// Messages that may wait; who sends more waits for room.
@@ -128,11 +127,6 @@ impl Handle {
         let (reply, answer) = bounded(1);
         self.to.send(message(reply)).map_err(|_| gone())?;
         answer.recv().map_err(|_| gone())
-    }
-
-    /// The daemon's state, as far as it is published.
-    pub fn is_serving(&self) -> Result<bool, Fault> {
-        Ok(self.view()?.state == SupervisorState::Running)
     }
 }
 

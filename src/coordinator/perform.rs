@@ -69,7 +69,10 @@ impl Coordinator<'_> {
             Effect::Added(name) => self.added(&name),
             Effect::Removed(members) => {
                 for id in members {
-                    self.shells.remove(&id);
+                    let link = self.shells.remove(&id).and_then(|shell| shell.link);
+                    if let Some(link) = link {
+                        self.removed.insert(id, link);
+                    }
                 }
             }
             Effect::WaitingToDie(unstopped) => self.log_waiting(&unstopped),

@@ -1,7 +1,7 @@
 //! What touches paths before the coordinator hears of it: names and files of AUTO logs.
 
 use std::collections::hash_map::RandomState;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,6 +13,7 @@ use crate::config::options::{Channel, ChildLog, Group, Options, Program, Supervi
 use crate::log::activity::Sinks;
 use crate::log::child_log::{LogFile, Output, Target};
 use crate::log::rotating::Limits;
+use crate::sys::file;
 use crate::sys::net::Listener;
 
 /// A group with the logs of its processes, in their order.
@@ -114,8 +115,28 @@ fn random_word() -> String {
         .collect()
 }
 
-/// Removes the AUTO logs that earlier daemons of this identifier left, but for those in use.
-pub fn clean_auto_logs(main: &Supervisord, tell: &mut dyn FnMut(String)) {
+/// childlogdir, in use: other daemons clean nothing there while this lives, since nobody can tell
+/// whose a log is whose program does not run.
+#[derive(Debug)]
+pub struct LogDirectory(#[allow(dead_code, reason = "held for its lock")] Option<File>);
+
+impl LogDirectory {
+    /// Removes the AUTO logs that earlier daemons of this identifier left there, unless another
+    /// daemon uses the directory or the configuration forbids it.
+    pub fn take(main: &Supervisord, tell: &mut dyn FnMut(String)) -> LogDirectory {
+        let Ok(directory) = File::open(&main.childlogdir) else {
+            tell("Could not clear childlog dir".to_owned());
+            return LogDirectory(None);
+        };
+        if file::lock(&directory) && !main.nocleanup {
+            clean_auto_logs(main, tell);
+        }
+        file::lock_shared(&directory);
+        LogDirectory(Some(directory))
+    }
+}
+
+fn clean_auto_logs(main: &Supervisord, tell: &mut dyn FnMut(String)) {
     let Ok(entries) = std::fs::read_dir(&main.childlogdir) else {
         tell("Could not clear childlog dir".to_owned());
         return;
@@ -133,8 +154,9 @@ pub fn clean_auto_logs(main: &Supervisord, tell: &mut dyn FnMut(String)) {
 }
 
 fn is_in_use(path: &Path) -> bool {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    file.is_ok_and(|file| !crate::sys::file::lock(&file))
+    let file =
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(path);
+    file.is_ok_and(|file| !file::lock(&file))
 }
 
 /// `<any>---<identifier>-<no blanks>.log`, with a backup's number behind it or not.

@@ -17,6 +17,7 @@ use super::waiters::{Answer, RequestId};
 use super::world::{Effect, Event, ProcessId, Request, World};
 use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
+use crate::child::link::Link;
 use crate::child::thread::Report;
 use crate::child::turns::Turns;
 use crate::config::options::{LogLevel, Options};
@@ -73,8 +74,11 @@ pub struct Coordinator<'a> {
     /// Events that performing effects led to.
     pub(super) follow_ups: VecDeque<Event>,
     pub(super) finished: Option<SupervisorState>,
+    /// Threads of children whose processes are no longer known.
+    pub(super) removed: BTreeMap<ProcessId, Arc<Link>>,
     next: Option<Box<Next>>,
     preparing: bool,
+    prepare_again: bool,
     /// Processes were started since the daemon last came to rest.
     pub(super) unsettled: bool,
     settled_at: Option<Mono>,
@@ -95,8 +99,10 @@ impl<'a> Coordinator<'a> {
             incoming: None,
             follow_ups: VecDeque::new(),
             finished: None,
+            removed: BTreeMap::new(),
             next: None,
             preparing: false,
+            prepare_again: false,
             unsettled: true,
             settled_at: None,
         };
@@ -116,6 +122,10 @@ impl<'a> Coordinator<'a> {
                 self.log(LogLevel::Critical, "the coordinator panicked on a message; it goes on");
             }
             let Some(state) = self.finished else { continue };
+            if self.preparing && state == SupervisorState::Restarting {
+                // The file has changed once more.
+                continue;
+            }
             self.means.next_process.store(self.world.next_id(), Ordering::Relaxed);
             return self.next.filter(|_| state != SupervisorState::Shutdown);
         }
@@ -317,11 +327,15 @@ impl<'a> Coordinator<'a> {
                 Ok(status) => status,
                 Err(error) => return self.reap_failed(&error),
             };
-            match owner {
+            match owner.filter(|process| self.world.member(*process).is_some()) {
                 Some(process) => self.handle(Event::Reaped { process, status }),
                 None => {
                     self.log(LogLevel::Info, &format!("reaped unknown pid {zombie} ({status})"));
                 }
+            }
+            // Of a group that was removed while one of its processes was UNKNOWN.
+            if let Some(link) = owner.and_then(|process| self.removed.remove(&process)) {
+                link.drain();
             }
         }
     }
@@ -342,7 +356,9 @@ impl<'a> Coordinator<'a> {
 
     /// HUP: whatever can fail is tried on another thread, before anything stops.
     fn prepare_restart(&mut self) {
-        if self.preparing || self.world.state() != SupervisorState::Running {
+        if self.preparing {
+            // What is being read may be old already.
+            self.prepare_again = true;
             return;
         }
         let prepare = Arc::clone(&self.means.prepare);
@@ -363,10 +379,17 @@ impl<'a> Coordinator<'a> {
 
     fn prepared(&mut self, prepared: Result<Box<Next>, String>) {
         self.preparing = false;
+        if std::mem::take(&mut self.prepare_again) {
+            self.prepare_restart();
+        }
         match prepared {
-            Ok(next) if self.world.state() == SupervisorState::Running => self.leave(Some(next)),
-            // A shutdown came first.
-            Ok(_) => {}
+            Ok(next) => match self.world.state() {
+                SupervisorState::Running if self.preparing => {}
+                SupervisorState::Running => self.leave(Some(next)),
+                SupervisorState::Restarting => self.next = Some(next),
+                // A shutdown came first.
+                SupervisorState::Shutdown => {}
+            },
             Err(why) => {
                 let text = format!("could not restart, everything goes on as it is: {why}");
                 self.log(LogLevel::Error, &text);

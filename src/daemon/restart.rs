@@ -12,6 +12,7 @@ use crate::http::methods::Reload;
 use crate::log::activity::Sinks;
 use crate::sys::config_files;
 use crate::sys::net::Listener;
+use crate::sys::privileges;
 use crate::sys::users::Machine;
 
 /// Where the configuration is read from.
@@ -72,6 +73,9 @@ impl Restart {
             Some(place) => format!("{error} ({place})"),
             None => error.to_string(),
         })?;
+        if let Some(user) = &options.supervisord.user {
+            privileges::may_become(user).map_err(str::to_owned)?;
+        }
         let open = self.lock().clone();
         let listeners: Result<Vec<Listener>, String> = options
             .servers
@@ -80,9 +84,12 @@ impl Restart {
                 let say = &mut |line: &str| {
                     let _ = writeln!(io::stderr(), "{line}");
                 };
-                let same = open.iter().find(|listener| listener.serves(server));
-                let opened = match same {
-                    Some(listener) => listener.reconfigured(server),
+                if let Some(same) = open.iter().find(|listener| listener.serves(server)) {
+                    return Ok(same.reconfigured(server));
+                }
+                // Another host on a port of ours: the old listener goes when the new one comes.
+                let opened = match open.iter().find(|listener| listener.has_port_of(server)) {
+                    Some(old) => Listener::open_in_place_of(server, old),
                     None => Listener::open(server, say),
                 };
                 opened.map_err(|error| error.to_string())

@@ -24,7 +24,6 @@ use crate::rpc::fault::{Fault, FaultCode};
 use crate::rpc::method::{LogChannel, Method, Whom};
 use crate::rpc::table;
 use crate::sys::clock;
-use crate::sys::file;
 use crate::xml_rpc::Writer;
 
 /// The version of the interface that clients compare.
@@ -338,11 +337,8 @@ fn clear_logs(process: &ProcessView) -> Result<(), ()> {
         None => {}
     }
     for output in [Output::Stdout, Output::Stderr] {
-        let Some(log) = &process.logs.target(output).file else { continue };
-        if log.path.is_file() {
-            file::remove(&log.path).map_err(drop)?;
-            let mode = if log.auto { file::Mode::Private } else { file::Mode::Usual };
-            file::open_append(&log.path, mode).map_err(drop)?;
+        if let Some(log) = &process.logs.target(output).file {
+            log.clear().map_err(drop)?;
         }
     }
     Ok(())

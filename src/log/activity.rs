@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use super::rotating::{Limits, Rotating, Trouble};
 use crate::config::options::{LogLevel, MainLog};
 use crate::sys::file::Mode;
-use crate::sys::{clock, errno, syslog};
+use crate::sys::{clock, errno, stdout, syslog};
 
 /// Messages that may wait to be written.
 const QUEUE: usize = 8192;
@@ -197,8 +197,13 @@ pub struct LogQueue {
 /// No thread could be had.
 pub fn start(queue: LogQueue, sinks: Sinks) -> io::Result<()> {
     thread::Builder::new().name("log".to_owned()).stack_size(STACK).spawn(move || {
-        let mut writer =
-            Writer { sinks, stamp: Stamp::default(), line: Vec::new(), told_rotation: false };
+        let mut writer = Writer {
+            sinks,
+            stamp: Stamp::default(),
+            line: Vec::new(),
+            told_rotation: false,
+            unprinted: 0,
+        };
         loop {
             let run = catch_unwind(AssertUnwindSafe(|| writer.run(&queue)));
             if run.is_ok() {
@@ -215,6 +220,8 @@ struct Writer {
     stamp: Stamp,
     line: Vec<u8>,
     told_rotation: bool,
+    /// Bytes that stdout did not take.
+    unprinted: usize,
 }
 
 impl Writer {
@@ -230,10 +237,7 @@ impl Writer {
                     let cleared = self.clear();
                     let _ = done.send(cleared);
                 }
-                ToLog::Switch(sinks) => {
-                    self.sinks = *sinks;
-                    self.told_rotation = false;
-                }
+                ToLog::Switch(sinks) => self.switch(*sinks),
                 ToLog::Flush(done) => {
                     let _ = done.send(());
                 }
@@ -244,6 +248,19 @@ impl Writer {
                 self.line(clock::wall(), LogLevel::Error, &text);
             }
         }
+    }
+
+    /// A file that stays the same is kept open: it may have been rotated since the other was.
+    fn switch(&mut self, mut sinks: Sinks) {
+        if let (Some(old), Some(new)) = (self.sinks.file.take(), &mut sinks.file)
+            && old.path() == new.path()
+        {
+            let limits = new.limits();
+            *new = old;
+            new.set_limits(limits);
+        }
+        self.sinks = sinks;
+        self.told_rotation = false;
     }
 
     fn line(&mut self, at: Duration, level: LogLevel, text: &str) {
@@ -273,8 +290,8 @@ impl Writer {
             file.write(line, &mut |trouble| troubles.push(trouble));
         }
         if self.sinks.stdout {
-            let mut out = io::stdout().lock();
-            let _ = out.write_all(line).and_then(|()| out.flush());
+            self.unprinted += stdout::print(line);
+            self.tell_of_unprinted();
         }
         for trouble in troubles {
             self.tell(&trouble);
@@ -300,6 +317,15 @@ impl Writer {
                 self.line(clock::wall(), LogLevel::Error, &text);
             }
             Trouble::NotRotated => {}
+        }
+    }
+
+    /// Once stdout takes lines again.
+    fn tell_of_unprinted(&mut self) {
+        if self.unprinted > 0 && stdout::has_room() {
+            let bytes = std::mem::take(&mut self.unprinted);
+            let text = format!("nobody read stdout: {bytes} bytes were not printed there");
+            self.line(clock::wall(), LogLevel::Error, &text);
         }
     }
 

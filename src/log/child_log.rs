@@ -50,7 +50,19 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    fn mode(&self) -> Mode {
+    /// Begins it anew, while no child has it open.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn clear(&self) -> io::Result<()> {
+        if self.path.is_file() {
+            Rotating::closed(&self.path, self.mode(), self.limits).clear()?;
+        }
+        Ok(())
+    }
+
+    /// Who may read it.
+    pub fn mode(&self) -> Mode {
         if self.auto { Mode::Private } else { Mode::Usual }
     }
 }
@@ -91,7 +103,9 @@ impl ChildLog {
             None => None,
             Some(log) => Some(match Rotating::open(&log.path, log.mode(), log.limits) {
                 Ok(file) => file,
-                Err(_) if opened_before => Rotating::closed(&log.path, log.mode(), log.limits),
+                Err(error) if opened_before || has_no_reader(&error) => {
+                    Rotating::closed(&log.path, log.mode(), log.limits)
+                }
                 Err(error) => return Err(error),
             }),
         };
@@ -153,6 +167,11 @@ impl ChildLog {
             tell(self.output, self.file.as_ref(), trouble, speaker);
         }
     }
+}
+
+/// A fifo that nobody reads yet.
+fn has_no_reader(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENXIO)
 }
 
 fn tell(output: Output, file: Option<&Rotating>, trouble: &Trouble, speaker: Speaker<'_>) {

@@ -82,6 +82,16 @@ impl Rotating {
         }
     }
 
+    /// Other limits from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// When it rotates.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Who may read a new file, before the umask.
@@ -45,6 +45,12 @@ pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
 pub fn lock(file: &File) -> bool {
     // SAFETY: integers only.
     unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
+}
+
+/// Shares the lock of a directory or file with others who share it; false when one has it alone.
+pub fn lock_shared(file: &File) -> bool {
+    // SAFETY: integers only.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_SH | libc::LOCK_NB) == 0 }
 }
 
 /// Writes once; how much went out.
@@ -110,12 +116,4 @@ pub fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     file.set_limit(len as u64);
     file.read_to_end(&mut data)?;
     Ok(data)
-}
-
-/// Reads into a buffer from a place of the file.
-///
-/// # Errors
-/// What the system says.
-pub fn read_into(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    file.read_at(buffer, offset)
 }

@@ -17,6 +17,7 @@ pub mod signals;
 pub mod spawn;
 pub mod stack;
 pub mod startup;
+pub mod stdout;
 pub mod syslog;
 pub mod thread;
 pub mod users;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, sockopt};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, sockopt};
 use nix::sys::time::TimeVal;
 
 use super::poll;
@@ -181,33 +181,83 @@ impl Listener {
                 (fd, Some((file.clone(), made)))
             }
         };
-        let info = ListenerInfo { server: server.clone(), closed: AtomicBool::new(false) };
-        let socket = Socket { fd, path, unlinked: AtomicBool::new(false) };
-        Ok(Listener { socket: Arc::new(socket), info: Arc::new(info) })
+        Ok(Listener::new(fd, path, server))
     }
 
-    /// Whether that section means the place where this socket listens already.
+    /// Whether that section means the place where this socket listens already. A unix socket
+    /// whose path was removed or taken by another serves nobody.
     pub fn serves(&self, server: &HttpServer) -> bool {
-        match (&self.info.server.address, &server.address) {
-            (ServerAddress::Unix { file: a, .. }, ServerAddress::Unix { file: b, .. }) => a == b,
-            (a, b) => a == b,
+        match &server.address {
+            ServerAddress::Unix { file, .. } => {
+                let made = self.socket.path.as_ref().filter(|(path, _)| path == file);
+                made.is_some_and(|(path, made)| identity(path).is_ok_and(|found| found == *made))
+            }
+            ServerAddress::Inet { host, port } => {
+                let wanted = resolve(host, *port).ok();
+                wanted.is_some() && wanted == self.tcp_address()
+            }
         }
     }
 
-    /// The same socket under a new section, credentials, mode and owner, without closing it.
+    /// Opens a TCP listener on the port of one that is about to go, such as another host on the
+    /// same port, which the kernel would refuse while both live.
     ///
     /// # Errors
-    /// The path's mode or owner could not be changed.
-    pub fn reconfigured(&self, server: &HttpServer) -> Result<Listener, ListenError> {
+    /// See [`ListenError`].
+    pub fn open_in_place_of(server: &HttpServer, old: &Listener) -> Result<Listener, ListenError> {
+        let ServerAddress::Inet { host, port } = &server.address else {
+            return Listener::open(server, &mut |_| {});
+        };
+        let address = resolve(host, *port)?;
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let fd = new_socket(family)?;
+        socket::setsockopt(&old.socket.fd, sockopt::ReusePort, &true)?;
+        socket::setsockopt(&fd, sockopt::ReusePort, &true)?;
+        socket::setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+        let bound = match address {
+            SocketAddr::V4(v4) => socket::bind(fd.as_raw_fd(), &SockaddrIn::from(v4)),
+            SocketAddr::V6(v6) => socket::bind(fd.as_raw_fd(), &SockaddrIn6::from(v6)),
+        };
+        // Only for this moment: a second daemon must not get in by the same door.
+        socket::setsockopt(&old.socket.fd, sockopt::ReusePort, &false)?;
+        socket::setsockopt(&fd, sockopt::ReusePort, &false)?;
+        bound?;
+        let fd = ready_tcp(fd)?;
+        Ok(Listener::new(fd, None, server))
+    }
+
+    fn new(fd: OwnedFd, path: Option<(String, (u64, u64))>, server: &HttpServer) -> Listener {
+        let info = ListenerInfo { server: server.clone(), closed: AtomicBool::new(false) };
+        let socket = Socket { fd, path, unlinked: AtomicBool::new(false) };
+        Listener { socket: Arc::new(socket), info: Arc::new(info) }
+    }
+
+    /// The port of a TCP section or listener.
+    pub fn has_port_of(&self, server: &HttpServer) -> bool {
+        let ServerAddress::Inet { port, .. } = server.address else { return false };
+        self.tcp_address().is_some_and(|address| address.port() == port)
+    }
+
+    /// The same socket under a new section and credentials, without closing it. Mode and owner
+    /// of its path follow with [`Listener::settle`].
+    pub fn reconfigured(&self, server: &HttpServer) -> Listener {
         if self.info.server == *server {
-            return Ok(self.clone());
-        }
-        if let ServerAddress::Unix { file, mode, owner } = &server.address {
-            fs::set_permissions(file, fs::Permissions::from_mode(*mode))?;
-            change_owner(file, file, *owner)?;
+            return self.clone();
         }
         let info = ListenerInfo { server: server.clone(), closed: AtomicBool::new(false) };
-        Ok(Listener { socket: Arc::clone(&self.socket), info: Arc::new(info) })
+        Listener { socket: Arc::clone(&self.socket), info: Arc::new(info) }
+    }
+
+    /// Gives a unix socket's path the mode and owner that its section asks for.
+    ///
+    /// # Errors
+    /// They could not be changed.
+    pub fn settle(&self) -> Result<(), ListenError> {
+        let ServerAddress::Unix { file, mode, owner } = &self.info.server.address else {
+            return Ok(());
+        };
+        fs::set_permissions(file, fs::Permissions::from_mode(*mode))?;
+        change_owner(file, file, *owner)
     }
 
     /// What connections know of it.
@@ -331,7 +381,10 @@ fn open_tcp(host: &str, port: u16) -> Result<OwnedFd, ListenError> {
     // Sets SO_REUSEADDR and close-on-exec, and listens with a short backlog, lengthened below.
     let socket = TcpListener::bind(resolve(host, port)?)?;
     socket.set_nonblocking(true)?;
-    let fd = OwnedFd::from(socket);
+    ready_tcp(OwnedFd::from(socket))
+}
+
+fn ready_tcp(fd: OwnedFd) -> Result<OwnedFd, ListenError> {
     // Accepted connections inherit both. A silent stream is thus found dead in the end, and a
     // long answer's last piece does not wait for the peer's acknowledgement.
     socket::setsockopt(&fd, sockopt::KeepAlive, &true)?;
@@ -724,7 +777,8 @@ mod tests {
         let first = open(&unix(file.to_str().unwrap(), 0o700)).0.unwrap();
         let wider = unix(file.to_str().unwrap(), 0o770);
         assert!(first.serves(&wider));
-        let second = first.reconfigured(&wider).unwrap();
+        let second = first.reconfigured(&wider);
+        second.settle().unwrap();
         assert_eq!(first.as_raw_fd(), second.as_raw_fd());
         drop(first);
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o770);

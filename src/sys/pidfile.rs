@@ -1,8 +1,10 @@
 //! The pidfile: locked for as long as the daemon lives, so that a second one finds out.
+#![allow(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::file;
@@ -35,11 +37,12 @@ impl Pidfile {
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o666)
+            // Whatever the mask: who can write here chooses whom an administrator kills.
+            .mode(0o644)
             .custom_flags(libc::O_NONBLOCK)
             .open(path)
             .map_err(Taken::Failed)?;
-        if file::lock(&file) {
+        if lock(&file) {
             return Ok(Pidfile { path: path.to_owned(), file });
         }
         let mut text = String::new();
@@ -57,6 +60,11 @@ impl Pidfile {
         self.file.write_all(format!("{}\n", std::process::id()).as_bytes())
     }
 
+    /// Whether its name still leads to the file that is locked.
+    pub fn is_in_place(&self) -> bool {
+        !file::was_replaced(&self.path, &self.file)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -64,12 +72,19 @@ impl Pidfile {
 
     /// Unlinks it, unless the name has come to mean another file.
     pub fn remove(self) {
-        let same = match (fs::metadata(&self.path), self.file.metadata()) {
-            (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-            _ => false,
-        };
-        if same {
+        if self.is_in_place() {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// A lock that only who may write the file can hold: with `flock` anybody who can read it could
+/// keep the daemon from starting. It belongs to the open file, so a fork shares it.
+fn lock(file: &File) -> bool {
+    // SAFETY: all zero is a valid `struct flock`: the whole file.
+    let mut range: libc::flock = unsafe { std::mem::zeroed() };
+    range.l_type = libc::F_WRLCK as _;
+    range.l_whence = libc::SEEK_SET as _;
+    // SAFETY: the kernel reads one structure.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &range) == 0 }
 }

@@ -12,8 +12,6 @@ pub type PollFd = libc::pollfd;
 pub const IN: i16 = libc::POLLIN;
 /// Something can be written.
 pub const OUT: i16 = libc::POLLOUT;
-/// The other end is gone, or the descriptor is in error.
-pub const GONE: i16 = libc::POLLHUP | libc::POLLERR | libc::POLLNVAL;
 
 /// An entry of a poll list.
 pub fn entry(fd: RawFd, events: i16) -> PollFd {

@@ -45,7 +45,15 @@ fn groups_of(user: &User) -> Vec<u32> {
     groups
 }
 
-/// Makes the whole process that user, for good.
+/// Whether the process is that user or can become it.
+///
+/// # Errors
+/// The text that start-up prints.
+pub fn may_become(user: &User) -> Result<(), &'static str> {
+    identity_of(user).map(drop)
+}
+
+/// Makes the whole process that user, for good: the C library sees to all threads.
 ///
 /// # Errors
 /// The text that start-up prints.

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Setup, TestDaemon};
+use crate::support::{Setup, TestDaemon, wait_for};
 
 const SLEEP: &str = "command=/bin/sleep 1000\nstartsecs=0";
 
@@ -28,7 +28,7 @@ fn mixed() -> TestDaemon {
 #[test]
 fn groups_start_by_priority_and_members_as_listed() {
     let d = mixed();
-    d.wait_state("last", "RUNNING", 15);
+    d.wait_log("INFO success: last *", 15);
     assert_eq!(names(&d, "INFO spawned: '"), ["first", "x", "y", "last"]);
     // The status list has the groups in start order and the members by name.
     let status = d.ctl(&["status"]);
@@ -136,6 +136,8 @@ fn all_means_every_process() {
         ["first: started", "last: started", "middle:x: started", "middle:y: started"]
     );
     // Requests go in ascending priority, also within a group.
-    let spawned = names(&d, "INFO spawned: '");
+    let spawned = wait_for("the lines of all starts", 10, || {
+        Some(names(&d, "INFO spawned: '")).filter(|names| names.len() == 8)
+    });
     assert_eq!(spawned[4..], ["first", "y", "x", "last"]);
 }

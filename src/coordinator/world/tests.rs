@@ -567,6 +567,20 @@ fn two_clients_wait_for_one_process() {
 }
 
 #[test]
+fn each_request_is_settled_by_itself() {
+    let mut play = Play::up([alone(program("a"))]);
+    let mut effects = Vec::new();
+    for number in [1, 2] {
+        let event = Event::Request(RequestId(number), signal(named("a"), "HUP"));
+        play.world.step(play.now(), event, &mut effects);
+    }
+    for number in [2, 1] {
+        let lines = play.step(Event::Settled(RequestId(number)));
+        assert_eq!(lines, [format!("{number} true")]);
+    }
+}
+
+#[test]
 fn a_refused_signal_fails_all_that_were_to_send_one() {
     let mut play = Play::up([alone(program("a"))]);
     let mut effects = Vec::new();

@@ -204,8 +204,8 @@ fn a_shutdown_overrules_a_restart_and_nothing_overrules_a_shutdown() {
     play.step(RESTART);
     assert_eq!(play.world.state(), SupervisorState::Restarting);
     assert_eq!(play.step(SHUTDOWN), NOTHING, "the stop goes on as it is");
-    assert_eq!(play.step(RESTART), NOTHING);
     assert_eq!(play.step(SHUTDOWN), NOTHING, "and not faster");
+    assert_eq!(play.step(RESTART), NOTHING);
     assert_eq!(play.world.state(), SupervisorState::Shutdown);
     assert_eq!(play.exit("a", 0), ["a STOPPED", "finished SHUTDOWN"]);
 }

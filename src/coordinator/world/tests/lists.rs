@@ -180,24 +180,29 @@ fn refused_starts_stand_first_in_the_order_of_the_actions() {
 fn a_spawn_that_fails_counts_as_decided_at_once() {
     let mut play = Play::new(two_groups(|p| p.autostart = false));
     play.ask(start(All, WAIT));
-    play.spawned("g:y");
-    play.failed("a");
-    play.spawned("g:x");
-    play.failed("g:z");
-    play.spawned("b");
+    for name in ["g:y", "g:x", "b"] {
+        play.spawned(name);
+    }
+    play.exit("b", 1);
+    play.sleep(1);
+    for name in ["a", "g:z"] {
+        play.failed(name);
+    }
     assert_eq!(
-        answer(&play.sleep(1_000), 1),
-        "[g:z 50 SPAWN_ERROR: g:z, a 50 SPAWN_ERROR: a, g:y 80 OK, g:x 80 OK, b 80 OK]"
+        answer(&play.sleep(999), 1),
+        "[g:z 50 SPAWN_ERROR: g:z, a 50 SPAWN_ERROR: a, b 50 SPAWN_ERROR: b, \
+         g:y 80 OK, g:x 80 OK]",
+        "b had a child"
     );
 }
 
 #[test]
 fn startsecs_zero_counts_as_decided_at_once() {
-    let zero = with("zero", |p| (p.startsecs, p.priority) = (0, 1_000));
-    let mut play = Play::new([alone(program("a")), alone(zero)]);
+    let zero = with("zero", |p| (p.startsecs, p.priority, p.autostart) = (0, 1_000, false));
+    let mut play = Play::new([alone(idle("a")), alone(zero)]);
     play.ask(start(All, WAIT));
     play.spawned("a");
-    play.sleep(500);
+    play.sleep(1_000);
     play.spawned("zero");
     assert_eq!(answer(&play.sleep(500), 1), "[zero 80 OK, a 80 OK]");
 }
