@@ -218,11 +218,12 @@ impl Listener {
             SocketAddr::V4(v4) => socket::bind(fd.as_raw_fd(), &SockaddrIn::from(v4)),
             SocketAddr::V6(v6) => socket::bind(fd.as_raw_fd(), &SockaddrIn6::from(v6)),
         };
+        // Listening looks for the same conflicts again.
+        let opened = bound.map_err(ListenError::from).and_then(|()| ready_tcp(fd));
         // Only for this moment: a second daemon must not get in by the same door.
         socket::setsockopt(&old.socket.fd, sockopt::ReusePort, &false)?;
+        let fd = opened?;
         socket::setsockopt(&fd, sockopt::ReusePort, &false)?;
-        bound?;
-        let fd = ready_tcp(fd)?;
         Ok(Listener::new(fd, None, server))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::support::{Setup, matches, read, wait_for};
+use crate::support::{Setup, Side, matches, read, wait_for};
 
 /// Writes numbered lines of 32 bytes, with a pause now and then so that they can't all be read
 /// at once, then stays.
@@ -240,4 +240,28 @@ fn a_warning_tells_of_auto_without_rotation() {
          filename, the filename has been ignored",
         5,
     );
+}
+
+#[test]
+fn a_fifo_without_a_reader_does_not_keep_a_program_from_running() {
+    if !Side::ours_only("the original makes the program FATAL") {
+        return;
+    }
+    let setup = Setup::new();
+    nix::unistd::mkfifo(&setup.path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let ticker = "#!/bin/sh\nwhile :; do echo tick; sleep 0.05; done\n";
+    let d = setup
+        .script("ticker", ticker)
+        .program(
+            "a",
+            "command=%(here)s/ticker\nstartsecs=0\nstdout_logfile=%(here)s/fifo\n\
+             stdout_logfile_maxbytes=0",
+        )
+        .start();
+    d.wait_state("a", "RUNNING", 15);
+    // It heals once somebody reads.
+    let mut reader = std::io::BufReader::new(fs::File::open(d.path("fifo")).unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
+    assert_eq!(line, "tick\n");
 }

@@ -24,5 +24,6 @@ mod http;
 mod logs;
 mod process;
 mod reread;
+mod restart;
 mod signals;
 mod startup;

@@ -313,3 +313,22 @@ fn an_arbitrary_signal_changes_no_state() {
     d.wait_file("a.log", 10, |text| text == "got\n");
     assert_eq!((d.state("a").as_str(), d.pid_of("a")), ("RUNNING", pid));
 }
+
+#[test]
+fn a_death_by_a_realtime_signal_is_an_exit_like_any_other() {
+    let d = Setup::new()
+        .program("a", &format!("{SLEEP}\nautorestart=false"))
+        .program("b", &format!("{SLEEP}\nautorestart=false"))
+        .start();
+    d.wait_state("b", "RUNNING", 15);
+    d.wait_state("a", "RUNNING", 15);
+    // No name for it in the C library's lists.
+    let status = std::process::Command::new("kill")
+        .args(["-35", &d.pid_of("a").to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    d.wait_log("WARN exited: a (terminated by signal 35; not expected)", 15);
+    signal::kill(Pid::from_raw(d.pid_of("b")), Signal::SIGKILL).unwrap();
+    d.wait_log("WARN exited: b (terminated by SIGKILL; not expected)", 15);
+}

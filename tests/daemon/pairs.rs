@@ -69,3 +69,21 @@ fn a_stop_right_after_a_start_catches_every_moment_of_the_spawn() {
     }
     wait_for("the daemon as it was", 5, || (holdings(&d) == before).then_some(()));
 }
+
+#[test]
+fn starts_that_fail_hold_nothing() {
+    const PROGRAMS: usize = 100;
+    let _turn = crate::alone();
+    let mut setup = Setup::new();
+    for n in 0..PROGRAMS {
+        let lines = "command=/no/such/file\nstartretries=0";
+        setup = setup.program(&format!("f{n}"), lines);
+    }
+    let d = setup.start();
+    for n in 0..PROGRAMS {
+        d.wait_state(&format!("f{n}"), "FATAL", 15);
+    }
+    let (threads, descriptors, children) = holdings(&d);
+    assert!(threads < PROGRAMS / 2 && descriptors < PROGRAMS / 2, "{threads}, {descriptors}");
+    assert_eq!(children, 0);
+}

@@ -1,0 +1,108 @@
+//! SIGHUP: what was removed is made again, what is new is taken.
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Setup, Side, free_port, root, wait_for};
+
+const SLEEP: &str = "command=/bin/sleep 1000\nstartsecs=0";
+const STARTED: &str = "INFO supervisord started with pid *";
+
+#[test]
+fn a_removed_socket_and_pidfile_are_made_again() {
+    let d = Setup::new().program("a", SLEEP).start();
+    d.wait_state("a", "RUNNING", 15);
+    fs::remove_file(d.path("s.sock")).unwrap();
+    fs::remove_file(d.path("d.pid")).unwrap();
+    d.signal(Signal::SIGHUP);
+    d.wait_log_order(&[STARTED, STARTED], 20);
+    d.wait_state("a", "RUNNING", 15);
+    assert_eq!(d.read("d.pid"), format!("{}\n", d.pid));
+}
+
+#[test]
+fn a_listener_moves_to_another_host_on_its_port() {
+    let port = free_port();
+    let d = Setup::new()
+        .section(&format!("[inet_http_server]\nport=127.0.0.1:{port}\n"))
+        .program("a", SLEEP)
+        .start();
+    d.wait_state("a", "RUNNING", 15);
+    let reaches = |host: &str| TcpStream::connect((host, port)).is_ok();
+    assert!(reaches("127.0.0.1") && !reaches("127.0.0.2"));
+    for host in ["*", "127.0.0.2", "localhost"] {
+        let before = d.count(STARTED);
+        let text = d.read("c.conf");
+        let old = text.lines().find(|line| line.starts_with("port=")).unwrap().to_owned();
+        d.edit(&old, &format!("port={host}:{port}"));
+        d.signal(Signal::SIGHUP);
+        wait_for("the restart", 20, || (d.count(STARTED) > before).then_some(()));
+        let host = if host == "*" { "127.0.0.2" } else { host };
+        wait_for("the new listener", 10, || reaches(host).then_some(()));
+        assert_eq!(reaches("127.0.0.2"), host == "127.0.0.2");
+    }
+}
+
+#[test]
+fn a_second_hup_reads_the_file_once_more() {
+    let stubborn = "#!/bin/sh\ntrap '' TERM\necho up\nwhile :; do sleep 0.1; done\n";
+    let d = Setup::new()
+        .script("stubborn", stubborn)
+        .program(
+            "a",
+            "command=%(here)s/stubborn\nstartsecs=0\nstopwaitsecs=3\n\
+                       stdout_logfile=%(here)s/a.log",
+        )
+        .start();
+    d.wait_file("a.log", 15, |text| text.contains("up"));
+    d.signal(Signal::SIGHUP);
+    d.wait_log("INFO waiting for a to die", 15);
+    d.append("[program:late]\ncommand=/bin/sleep 1000\nstartsecs=0\n");
+    d.signal(Signal::SIGHUP);
+    d.wait_state("late", "RUNNING", 30);
+}
+
+#[test]
+fn a_restart_becomes_the_user_of_the_file() {
+    if !Side::ours_only("the original can then no longer open its log here") {
+        return;
+    }
+    assert!(root(), "only root can become another user");
+    let d = Setup::new().program("a", SLEEP).start();
+    d.wait_state("a", "RUNNING", 15);
+    fs::set_permissions(d.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+    d.edit("[supervisord]\n", "[supervisord]\nuser=nobody\n");
+    d.signal(Signal::SIGHUP);
+    d.wait_log("INFO Set uid to user 65534 succeeded", 20);
+    d.wait_state("a", "RUNNING", 15);
+    for pid in [d.pid, d.pid_of("a")] {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        assert!(status.contains("Uid:\t65534\t65534\t65534\t65534"), "{status}");
+    }
+    // Every thread of the daemon, not only the one that asked.
+    for task in fs::read_dir(format!("/proc/{}/task", d.pid)).unwrap() {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        assert!(status.contains("Uid:\t65534"), "{status}");
+    }
+}
+
+#[test]
+fn a_refused_restart_changes_nothing() {
+    if !Side::ours_only("the original stops everything and then ends") {
+        return;
+    }
+    let d = Setup::new().program("a", SLEEP).start();
+    d.wait_state("a", "RUNNING", 15);
+    let mode = || fs::metadata(d.path("s.sock")).unwrap().permissions().mode() & 0o777;
+    let before = mode();
+    let text = d.read("c.conf").replace("[unix_http_server]\n", "[unix_http_server]\nchmod=0777\n");
+    let log = text.lines().find(|line| line.starts_with("logfile=")).unwrap().to_owned();
+    fs::write(d.path("c.conf"), text.replace(&log, "logfile=/tmp")).unwrap();
+    d.signal(Signal::SIGHUP);
+    d.wait_log("ERRO could not restart, everything goes on as it is: *", 15);
+    assert_eq!(mode(), before);
+    assert_eq!(d.state("a"), "RUNNING");
+}
