@@ -4,6 +4,7 @@ mod command_line;
 mod restart;
 
 use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -461,13 +462,14 @@ fn enter_directory(directory: Option<&str>, logger: &Logger) {
 fn listen_to_signals(handle: Handle, logger: Logger) -> io::Result<()> {
     const STACK: usize = 128 * 1024;
     let mut heard = signals::listen()?;
+    let mut pass_on = move || {
+        // The daemon is at its end when nobody takes them any more.
+        heard.forever().all(|signal| handle.sender().send(Message::Signal(signal)).is_ok())
+    };
     let run = move || {
         signals::unblock_heard();
-        for signal in heard.forever() {
-            if handle.sender().send(Message::Signal(signal)).is_err() {
-                logger.log(LogLevel::Critical, "a signal found no coordinator");
-                return;
-            }
+        while catch_unwind(AssertUnwindSafe(&mut pass_on)).is_err() {
+            logger.log(LogLevel::Critical, "the thread of signals panicked; it goes on");
         }
     };
     std::thread::Builder::new().name("signals".to_owned()).stack_size(STACK).spawn(run)?;

@@ -245,3 +245,41 @@ pub enum Autorestart {
     /// `true`.
     Always,
 }
+
+#[cfg(test)]
+impl Program {
+    /// A program with the defaults of its options and no logs, for tests.
+    pub(crate) fn plain(name: &str, command: &str) -> Program {
+        let channel = Channel {
+            logfile: ChildLog::None,
+            maxbytes: 0,
+            backups: 0,
+            capture_maxbytes: 0,
+            events_enabled: false,
+            syslog: false,
+        };
+        Program {
+            name: name.to_owned(),
+            command: command.to_owned(),
+            directory: None,
+            umask: None,
+            user: None,
+            priority: 999,
+            autostart: true,
+            autorestart: Autorestart::Unexpected,
+            startsecs: 1,
+            startretries: 3,
+            exitcodes: vec![0],
+            stopsignal: 15,
+            stopwaitsecs: 10,
+            stopasgroup: false,
+            killasgroup: false,
+            redirect_stderr: false,
+            stdout: channel.clone(),
+            stderr: channel,
+            environment: Vec::new(),
+            server_url: None,
+            configured_server_url: None,
+        }
+    }
+}

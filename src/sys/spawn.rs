@@ -106,12 +106,20 @@ pub fn spawn(plan: &Plan, slot: &PidSlot) -> io::Result<Spawned> {
     let pid = {
         let _blocked = Blocked::all();
         match &plan.identity {
-            Ok(None) => clone_sharing(&prepared, slot)?,
+            Ok(None) => match clone_sharing(&prepared, slot) {
+                // A sandbox that knows fork only.
+                Err(error) if is_refused(&error) => clone_copying(&prepared, slot)?,
+                cloned => cloned?,
+            },
             Ok(Some(_)) | Err(_) => clone_copying(&prepared, slot)?,
         }
     };
     drop(report.write);
     Ok(Spawned { pid, failure: read_report(&report.read, &prepared) })
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS | libc::EINVAL))
 }
 
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {

@@ -1,41 +1,9 @@
 use super::*;
-use crate::config::options::Autorestart;
-
-fn channel(logfile: ChildLog) -> Channel {
-    Channel {
-        logfile,
-        maxbytes: 0,
-        backups: 0,
-        capture_maxbytes: 0,
-        events_enabled: false,
-        syslog: false,
-    }
-}
 
 fn program() -> Program {
-    Program {
-        name: "p".to_owned(),
-        command: "c".to_owned(),
-        directory: None,
-        umask: None,
-        user: None,
-        priority: 999,
-        autostart: true,
-        autorestart: Autorestart::Unexpected,
-        startsecs: 1,
-        startretries: 3,
-        exitcodes: vec![0],
-        stopsignal: 15,
-        stopwaitsecs: 10,
-        stopasgroup: false,
-        killasgroup: false,
-        redirect_stderr: false,
-        stdout: channel(ChildLog::Auto),
-        stderr: channel(ChildLog::None),
-        environment: Vec::new(),
-        server_url: None,
-        configured_server_url: None,
-    }
+    let mut program = Program::plain("p", "c");
+    program.stdout.logfile = ChildLog::Auto;
+    program
 }
 
 fn group(name: &str, processes: Vec<Program>) -> Arc<Group> {

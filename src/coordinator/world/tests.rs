@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::config::options::{Autorestart, Channel, ChildLog, Program};
+use crate::config::options::{Autorestart, Program};
 use crate::process::machine::SpawnFailure;
 use Target::All;
 
@@ -16,37 +16,7 @@ const WAIT: bool = true;
 const NO_WAIT: bool = false;
 
 fn program(name: &str) -> Program {
-    let channel = Channel {
-        logfile: ChildLog::None,
-        maxbytes: 0,
-        backups: 0,
-        capture_maxbytes: 0,
-        events_enabled: false,
-        syslog: false,
-    };
-    Program {
-        name: name.to_owned(),
-        command: "/bin/a".to_owned(),
-        directory: None,
-        umask: None,
-        user: None,
-        priority: 999,
-        autostart: true,
-        autorestart: Autorestart::Unexpected,
-        startsecs: 1,
-        startretries: 3,
-        exitcodes: vec![0],
-        stopsignal: 15,
-        stopwaitsecs: 10,
-        stopasgroup: false,
-        killasgroup: false,
-        redirect_stderr: false,
-        stdout: channel.clone(),
-        stderr: channel,
-        environment: Vec::new(),
-        server_url: None,
-        configured_server_url: None,
-    }
+    Program::plain(name, "/bin/a")
 }
 
 fn with(name: &str, configure: impl FnOnce(&mut Program)) -> Program {

@@ -1,47 +1,9 @@
 //! A row per transition with time moved by hand, and every input in every state.
 
 use super::*;
-use crate::config::options::{Channel, ChildLog};
 use crate::process::state::ALL;
 
 const PID: i32 = 42;
-
-fn channel() -> Channel {
-    Channel {
-        logfile: ChildLog::None,
-        maxbytes: 0,
-        backups: 0,
-        capture_maxbytes: 0,
-        events_enabled: false,
-        syslog: false,
-    }
-}
-
-fn program() -> Program {
-    Program {
-        name: "a".to_owned(),
-        command: "/bin/a".to_owned(),
-        directory: None,
-        umask: None,
-        user: None,
-        priority: 999,
-        autostart: true,
-        autorestart: Autorestart::Unexpected,
-        startsecs: 1,
-        startretries: 3,
-        exitcodes: vec![0],
-        stopsignal: 15,
-        stopwaitsecs: 10,
-        stopasgroup: false,
-        killasgroup: false,
-        redirect_stderr: false,
-        stdout: channel(),
-        stderr: channel(),
-        environment: Vec::new(),
-        server_url: None,
-        configured_server_url: None,
-    }
-}
 
 /// A process, and a clock that only the test moves.
 #[derive(Clone)]
@@ -53,7 +15,7 @@ struct Life {
 
 impl Life {
     fn new(configure: impl FnOnce(&mut Program)) -> Life {
-        let mut program = program();
+        let mut program = Program::plain("a", "/bin/a");
         configure(&mut program);
         Life { process: Process::new(Arc::new(program)), millis: 5_000, may_spawn: true }
     }
