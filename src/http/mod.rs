@@ -23,6 +23,7 @@ mod core;
 pub mod describe;
 pub mod head;
 mod limits;
+pub mod logtail;
 pub mod methods;
 mod output;
 pub mod pool;

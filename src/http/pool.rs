@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use super::logtail;
 use super::methods::Service;
 use super::request::Request;
 use super::response::Response;
@@ -38,6 +39,9 @@ pub fn start(server: &Arc<Server<Job>>, service: &Arc<Service>) -> io::Result<Jo
 fn route(service: &Arc<Service>, server: &Arc<Server<Job>>, request: Request) {
     if request.path().starts_with("/RPC2") {
         return rpc::serve(service, server, request);
+    }
+    if request.path().starts_with("/logtail") || request.path().starts_with("/mainlogtail") {
+        return logtail::serve(service, request);
     }
     let status = if matches!(request.method(), "GET" | "HEAD") { 404 } else { 400 };
     request.respond(Response::error(status));

@@ -3,5 +3,6 @@
 pub mod activity;
 pub mod ansi;
 pub mod child_log;
+pub mod follow;
 pub mod read;
 pub mod rotating;

@@ -21,3 +21,4 @@ pub mod stdout;
 pub mod syslog;
 pub mod thread;
 pub mod users;
+pub mod watch;

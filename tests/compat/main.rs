@@ -27,3 +27,4 @@ mod reread;
 mod restart;
 mod signals;
 mod startup;
+mod stream;

@@ -1,0 +1,135 @@
+//! `/logtail` and `/mainlogtail`: the end of a log and whatever it grows by, until the client has
+//! enough. Each stream has a thread of its own, which sleeps until the log changes or the client
+//! leaves.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::methods::Service;
+use super::request::{Request, Stream};
+use super::response::{Response, http_date};
+use crate::config::options::MainLog;
+use crate::log::child_log::Output;
+use crate::log::follow::{Follower, News};
+use crate::sys::watch::Watch;
+use crate::sys::{net, poll, thread};
+
+/// How much of what is there is sent first, bytes.
+const LAST: u64 = 1024;
+
+/// Streams at a time; each costs a thread and two descriptors.
+const STREAMS: usize = 64;
+
+const STACK: usize = 64 * 1024;
+
+/// A look without being told to: some file systems tell of nothing that other machines write.
+const SAFETY: Duration = Duration::from_secs(5);
+
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// A place among the streams.
+struct Place;
+
+impl Place {
+    fn take() -> Option<Place> {
+        if OPEN.fetch_add(1, Ordering::AcqRel) < STREAMS {
+            return Some(Place);
+        }
+        OPEN.fetch_sub(1, Ordering::AcqRel);
+        None
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Answers a request for a log's stream.
+pub fn serve(service: &Arc<Service>, request: Request) {
+    if request.method() != "GET" {
+        return request.respond(Response::error(400));
+    }
+    let path = find(service, &request.path());
+    let follower = path.as_deref().and_then(|path| Follower::begin(path, LAST).ok());
+    let (Some(path), Some(follower)) = (path, follower) else {
+        return request.respond(Response::error(404));
+    };
+    let Some(place) = Place::take() else { return request.respond(Response::error(503)) };
+    let body = move || {
+        let _place = place;
+        // Whatever ends it, the connection closes with it.
+        let _ = stream(request, &path, follower);
+    };
+    // Without a thread the connection closes: the request went with the closure.
+    let _ = thread::start(c"stream", STACK, Box::new(body));
+}
+
+/// The file that the URI means: `/logtail/<name>[/<channel>]`, or `/mainlogtail`.
+fn find(service: &Service, uri: &str) -> Option<PathBuf> {
+    let view = service.handle.view().ok()?;
+    if uri.starts_with("/mainlogtail") {
+        return match &view.running.supervisord.logfile {
+            MainLog::File(path) => Some(PathBuf::from(path)),
+            MainLog::Syslog => None,
+        };
+    }
+    let mut parts = uri.split('/').skip(2);
+    let name = parts.next()?;
+    let output = match (parts.next(), parts.next()) {
+        (None | Some("stdout"), None) => Output::Stdout,
+        (Some("stderr"), None) => Output::Stderr,
+        _ => return None,
+    };
+    let process = view.process(name).ok()?;
+    process.logs.path(output).cloned()
+}
+
+fn stream(request: Request, path: &Path, mut follower: Follower) -> io::Result<()> {
+    let modified = http_date(follower.modified());
+    let head = Response::new(200)
+        .header("Last-Modified", &String::from_utf8_lossy(&modified))
+        .header("Content-Type", "text/plain;charset=utf-8")
+        .header("X-Accel-Buffering", "no");
+    let mut stream = request.into_stream(head)?;
+    let mut watch = Watch::new(path).ok();
+    follow(watch.as_mut(), path);
+    loop {
+        match follower.look()? {
+            News::Bytes(bytes) => stream.write(&bytes)?,
+            News::Replaced => follow(watch.as_mut(), path),
+            News::None => {
+                wait(&stream, watch.as_ref())?;
+                if stream.is_over() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Without a watch the stream looks from time to time.
+fn follow(watch: Option<&mut Watch>, path: &Path) {
+    if let Some(watch) = watch {
+        let _ = watch.follow(path);
+    }
+}
+
+/// Until the log changes or the client leaves.
+fn wait(stream: &Stream, watch: Option<&Watch>) -> io::Result<()> {
+    let mut fds = [
+        poll::entry(stream.as_raw_fd(), net::HUNG_UP),
+        poll::entry(watch.map_or(-1, AsRawFd::as_raw_fd), poll::IN),
+    ];
+    let patience = if watch.is_some() { SAFETY } else { Duration::from_millis(500) };
+    poll::poll(&mut fds, Some(patience))?;
+    if let Some(watch) = watch {
+        watch.clear();
+    }
+    Ok(())
+}
