@@ -117,7 +117,6 @@ impl Coordinator<'_> {
     }
 
     fn spawn(&mut self, id: ProcessId, spawn: SpawnNumber) {
-        self.unsettled = true;
         if let Err(error) = self.start_thread(id, spawn) {
             let name = self.world.member(id).map_or("", |m| m.process.program.name.as_str());
             let text = match error.raw_os_error() {

@@ -29,10 +29,10 @@ use crate::process::notice::Scope;
 use crate::process::state::SupervisorState;
 use crate::process::time::Mono;
 use crate::sys::limits::Descriptors;
-use crate::sys::{clock, reap, signals, startup};
+use crate::sys::{clock, code, reap, signals};
 
-/// The least time between two times of giving back memory at rest.
-const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
+/// After so long without a message the daemon is at rest, and gives back what it needed last.
+const REST: Duration = Duration::from_secs(1);
 
 /// Prepares a restart: reads the configuration and opens what is new. On a thread of its own.
 pub type Prepare = Arc<dyn Fn() -> Result<Box<Next>, String> + Send + Sync>;
@@ -79,9 +79,8 @@ pub struct Coordinator<'a> {
     next: Option<Box<Next>>,
     preparing: bool,
     prepare_again: bool,
-    /// Processes were started since the daemon last came to rest.
-    pub(super) unsettled: bool,
-    settled_at: Option<Mono>,
+    /// When the daemon comes to rest if nothing more happens; once, not again and again.
+    rest_at: Option<Mono>,
 }
 
 impl<'a> Coordinator<'a> {
@@ -103,8 +102,7 @@ impl<'a> Coordinator<'a> {
             next: None,
             preparing: false,
             prepare_again: false,
-            unsettled: true,
-            settled_at: None,
+            rest_at: Some(clock::now().mono + REST),
         };
         for group in groups {
             coordinator.add(Box::new(group));
@@ -134,6 +132,7 @@ impl<'a> Coordinator<'a> {
     /// Takes one message, or what is due.
     fn turn(&mut self) {
         let due = self.world.next_deadline();
+        let rest = self.rest_at.filter(|_| due.is_none());
         if due.is_some_and(|due| due <= clock::now().mono) {
             self.look_for_pids();
             self.handle(Event::Deadline);
@@ -143,33 +142,22 @@ impl<'a> Coordinator<'a> {
             }
             return;
         }
-        let received = match due {
-            Some(due) => self.means.inbox.recv_deadline(clock::instant(due)),
-            None => {
-                self.settle();
-                self.means.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            }
+        let received = match due.or(rest) {
+            Some(until) => self.means.inbox.recv_deadline(clock::instant(until)),
+            None => self.means.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match received {
             Ok(message) => self.receive(message),
+            Err(_) if rest.is_some() => {
+                self.rest_at = None;
+                code::forget();
+            }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
     }
 
-    /// Nothing is due and nothing under way: what the last starts needed may go. Not more often
-    /// than once in a while, and never on a timer.
-    fn settle(&mut self) {
-        let now = clock::now().mono;
-        let recently = self.settled_at.is_some_and(|at| now < at + SETTLE_INTERVAL);
-        if !self.unsettled || recently || !self.means.inbox.is_empty() || self.world.is_spawning() {
-            return;
-        }
-        self.unsettled = false;
-        self.settled_at = Some(now);
-        startup::forget_code();
-    }
-
     fn receive(&mut self, message: Message) {
+        self.rest_at = Some(clock::now().mono + REST);
         match message {
             Message::Signal(number) => self.signal(number),
             Message::Child { process, spawn, report } => self.report(process, spawn, report),

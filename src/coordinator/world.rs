@@ -234,11 +234,6 @@ impl World {
         self.members.iter().map(|(id, member)| (*id, member))
     }
 
-    /// A spawn is under way.
-    pub fn is_spawning(&self) -> bool {
-        self.members.values().any(|member| member.process.is_spawning())
-    }
-
     /// The processes that have changed since this was last asked.
     pub fn take_changed(&mut self) -> BTreeSet<ProcessId> {
         std::mem::take(&mut self.changed)

@@ -2,6 +2,7 @@
 //! instead of integers, `io::Result`.
 
 pub mod clock;
+pub mod code;
 pub mod config_files;
 pub mod daemonize;
 pub mod errno;
@@ -16,7 +17,7 @@ pub mod reap;
 pub mod signals;
 pub mod spawn;
 pub mod stack;
-pub mod startup;
+
 pub mod stdout;
 pub mod syslog;
 pub mod thread;

@@ -1,12 +1,12 @@
-//! What only start-up needed, given back.
+//! The program's own code, given back while the daemon rests.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_void};
 
-/// Gives back the pages of the program's own code and constants: reading a configuration and the
-/// command line touched nearly all of them, a daemon at rest needs a fraction. What is needed
-/// comes back from the page cache, unchanged, since none of these pages can be written.
-pub fn forget_code() {
+/// Gives back the pages of the program's own code and constants: start-up touched nearly all of
+/// them, an answer to a client many, and a daemon at rest needs few. What is needed comes back
+/// from the page cache, unchanged, since none of these pages can be written.
+pub fn forget() {
     // SAFETY: the callback matches the declared type and keeps nothing.
     unsafe { libc::dl_iterate_phdr(Some(forget_segments), std::ptr::null_mut()) };
 }
