@@ -35,6 +35,7 @@
 //! | log | the activity log | its queue |
 //! | http acceptor | every connection that is idle, half sent or slow to read | poll |
 //! | http pool | one whole request each | its queue |
+//! | stream, one for each client that follows a log | its connection, its place in the log | poll |
 //! | files, while a restart is prepared | nothing | the disk |
 //!
 //! # Invariants
