@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// How long a start waits for the one before it.
-const PATIENCE: Duration = Duration::from_millis(10);
+/// How long a start waits for those before it, counted from when it is ready itself: however many
+/// hang, none of the others waits longer. On a loaded machine a thread may well need a tenth of a
+/// second to get as far.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
 struct State {
