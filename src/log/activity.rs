@@ -21,6 +21,9 @@ use crate::sys::{clock, errno, stdout, syslog};
 /// Messages that may wait to be written.
 const QUEUE: usize = 8192;
 
+/// Wishes (to reopen, to clear, to switch) that may wait besides.
+const WISHES: usize = 256;
+
 const STACK: usize = 128 * 1024;
 
 impl LogLevel {
@@ -175,9 +178,13 @@ impl Logger {
     }
 
     fn send(&self, message: ToLog) {
-        let is_line = matches!(message, ToLog::Line { .. });
+        let most = match message {
+            ToLog::Line { .. } => QUEUE,
+            // A log that hangs must not grow by signals to reopen it either.
+            ToLog::Reopen | ToLog::Clear(_) | ToLog::Switch(_) | ToLog::Flush(_) => QUEUE + WISHES,
+        };
         let waiting = self.shared.waiting.fetch_add(1, Ordering::Relaxed);
-        if (is_line && waiting >= QUEUE) || self.queue.send(message).is_err() {
+        if waiting >= most || self.queue.send(message).is_err() {
             self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
