@@ -121,6 +121,21 @@ pub enum ConfigError {
         /// The option's place.
         place: Place,
     },
+    /// `[fcgi-program:x]` without "socket".
+    NoSocket(String),
+    /// What is wrong with the "socket" of a section.
+    Socket {
+        /// The section.
+        section: String,
+        /// What.
+        fault: SocketFault,
+    },
+    /// "socket_backlog" is not from 1 to 65535.
+    SocketBacklog(i64),
+    /// "socket_owner" of a FastCGI program.
+    FcgiOwner(String),
+    /// "socket_mode" of a FastCGI program.
+    FcgiMode(String),
     /// A kind of section that is not built yet.
     NotSupported {
         /// The section.
@@ -130,6 +145,36 @@ pub enum ConfigError {
         /// The line there.
         line: usize,
     },
+    /// A fault that was noted already, where all are gathered; what depends on it can't be had.
+    Noted,
+}
+
+/// What is wrong with the "socket" of a FastCGI program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketFault {
+    /// Neither `tcp://host:port` nor `unix://path`.
+    Format(String),
+    /// A unix socket with a relative path.
+    Relative(String),
+    /// Owner or mode for what has neither.
+    OwnerOfTcp,
+}
+
+impl fmt::Display for SocketFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Supervisor's own texts have this shape, and scripts may match them.
+            SocketFault::Format(socket) => {
+                write!(f, "('Bad socket format %s', {})", quote(socket))
+            }
+            SocketFault::Relative(path) => {
+                write!(f, "('Unix socket path %s is not an absolute path', {})", quote(path))
+            }
+            SocketFault::OwnerOfTcp => f.write_str(
+                "socket_owner and socket_mode params should only be used with a Unix domain socket",
+            ),
+        }
+    }
 }
 
 /// Where an option stands.
@@ -158,6 +203,14 @@ impl ConfigError {
         }
     }
 
+    /// The message without what is said of the section around it.
+    pub(super) fn bare(&self) -> String {
+        match self {
+            ConfigError::InProgram { error, .. } | ConfigError::At { error, .. } => error.bare(),
+            _ => self.to_string(),
+        }
+    }
+
     /// Whether the value of that option is at fault, as far as the error tells.
     pub(super) fn is_about(&self, key: &str) -> bool {
         match self {
@@ -166,6 +219,11 @@ impl ConfigError {
             ConfigError::Value(_) => true,
             ConfigError::SocketOwner(_) => key == "chown",
             ConfigError::SocketMode(_) => key == "chmod",
+            ConfigError::ForeignFactory { .. } => key == "supervisor.rpcinterface_factory",
+            ConfigError::SocketBacklog(_) => key == "socket_backlog",
+            ConfigError::FcgiOwner(_) => key == "socket_owner",
+            ConfigError::FcgiMode(_) => key == "socket_mode",
+            ConfigError::Socket { .. } => key == "socket",
             ConfigError::UnknownProgram { .. } | ConfigError::AmbiguousProgram { .. } => {
                 key == "programs"
             }
@@ -248,6 +306,12 @@ impl fmt::Display for ConfigError {
                  {line})",
                 quote(file)
             ),
+            E::NoSocket(_)
+            | E::Socket { .. }
+            | E::SocketBacklog(_)
+            | E::FcgiOwner(_)
+            | E::FcgiMode(_) => self.about_socket(f),
+            E::Noted => Ok(()),
         }
     }
 }
@@ -308,6 +372,18 @@ impl ConfigError {
                 f,
                 "[{section}] name {program} is ambiguous (exists as program and fcgi-program)"
             ),
+            _ => Ok(()),
+        }
+    }
+
+    fn about_socket(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConfigError as E;
+        match self {
+            E::NoSocket(section) => write!(f, "[{section}] section requires a \"socket\" line"),
+            E::Socket { section, fault } => write!(f, "{fault} in [{section}] socket"),
+            E::SocketBacklog(value) => write!(f, "Invalid socket_backlog value {value}"),
+            E::FcgiOwner(value) => write!(f, "Invalid socket_owner value {value}"),
+            E::FcgiMode(value) => write!(f, "Invalid socket_mode value {value}"),
             _ => Ok(()),
         }
     }

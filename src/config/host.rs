@@ -8,6 +8,8 @@ use super::values::{self, ValueError};
 pub trait Host {
     /// The environment at start; what is not UTF-8 is left out.
     fn environment(&self) -> Vec<(String, String)>;
+    /// The user that the process runs as.
+    fn uid(&self) -> u32;
     /// The host's name as uname gives it.
     fn node_name(&self) -> String;
     /// The working directory, absolute.

@@ -1,6 +1,8 @@
 //! The parsed configuration. No parsing and no state of a run stands here.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A whole configuration, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,8 +158,58 @@ pub struct Group {
     pub name: String,
     /// Its priority.
     pub priority: i64,
+    /// What its processes are.
+    pub kind: GroupKind,
     /// Its processes in configured order.
     pub processes: Vec<Arc<Program>>,
+}
+
+/// What the processes of a group are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupKind {
+    /// Those of `[program:x]`, or of `[group:x]`.
+    Programs,
+    /// Those of `[fcgi-program:x]`; each of them knows the socket.
+    FastCgi,
+}
+
+/// The socket of `[fcgi-program:x]`, shared by its processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FcgiSocket {
+    /// "socket".
+    pub address: FcgiAddress,
+    /// "socket_backlog"; `None`: as long as the system allows.
+    pub backlog: Option<u16>,
+}
+
+/// Where a FastCGI program listens. `Display` is the URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FcgiAddress {
+    /// `tcp://host:port`.
+    Tcp {
+        /// Name or address, lower case.
+        host: String,
+        /// The port; 0: any.
+        port: u16,
+    },
+    /// `unix:///path`.
+    Unix {
+        /// Absolute path.
+        path: String,
+        /// "socket_owner", or the program's user; `None`: unchanged.
+        owner: Option<(u32, Option<u32>)>,
+        /// "socket_mode".
+        mode: u32,
+    },
+}
+
+impl fmt::Display for FcgiAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FcgiAddress::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            FcgiAddress::Unix { path, .. } => write!(f, "unix://{path}"),
+        }
+    }
 }
 
 /// One process of a program.
@@ -182,7 +234,9 @@ pub struct Program {
     /// "startsecs", seconds.
     pub startsecs: i64,
     /// "startretries".
-    pub startretries: i64,
+    pub startretries: Retries,
+    /// How long to wait before a restart, and when to give up.
+    pub restart: RestartPolicy,
     /// "exitcodes".
     pub exitcodes: Vec<i32>,
     /// "stopsignal", a number of the platform.
@@ -205,6 +259,52 @@ pub struct Program {
     pub server_url: Option<String>,
     /// "serverurl" as configured; `None`: AUTO or unset.
     pub configured_server_url: Option<String>,
+    /// The socket that is its stdin, for `[fcgi-program:x]`.
+    pub socket: Option<Arc<FcgiSocket>>,
+}
+
+/// "startretries".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retries {
+    /// So many failed starts after the first one, then FATAL.
+    Limited(i64),
+    /// `unlimited`: never FATAL.
+    Unlimited,
+}
+
+/// The waits before restarts. The default is Supervisor's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestartPolicy {
+    /// "restart_backoff".
+    pub backoff: Backoff,
+    /// "restart_delay_min": the first wait; `None`: one second.
+    pub delay_min: Option<Duration>,
+    /// "restart_delay_max": no wait is longer; `None`: an hour where waits double, else no bound.
+    pub delay_max: Option<Duration>,
+    /// "restart_reset_secs": after a shorter life the next start waits, a longer one makes the
+    /// next wait the first again; `None`: "startsecs".
+    pub reset: Option<Duration>,
+    /// "restart_limit".
+    pub limit: Option<RestartLimit>,
+}
+
+/// "restart_backoff": how waits grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backoff {
+    /// By the first wait each time.
+    #[default]
+    Linear,
+    /// To the double.
+    Double,
+}
+
+/// "restart_limit": how many restarts are allowed in how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartLimit {
+    /// The restarts.
+    pub count: u32,
+    /// In any time so long.
+    pub within: Duration,
 }
 
 /// What becomes of one output channel of a process.
@@ -268,7 +368,8 @@ impl Program {
             autostart: true,
             autorestart: Autorestart::Unexpected,
             startsecs: 1,
-            startretries: 3,
+            startretries: Retries::Limited(3),
+            restart: RestartPolicy::default(),
             exitcodes: vec![0],
             stopsignal: 15,
             stopwaitsecs: 10,
@@ -280,6 +381,7 @@ impl Program {
             environment: Vec::new(),
             server_url: None,
             configured_server_url: None,
+            socket: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::options::{Channel, ChildLog, Group, Program};
+use super::options::{Channel, ChildLog, FcgiSocket, Group, Program};
 
 /// Names of groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub fn compare(active: &[Arc<Group>], pending: &[Arc<Group>]) -> Changes {
 
 fn same_group(active: &Group, pending: &Group) -> bool {
     active.priority == pending.priority
+        && active.kind == pending.kind
         && active.processes.len() == pending.processes.len()
         && active.processes.iter().zip(&pending.processes).all(|(a, p)| same_process(a, p))
 }
@@ -55,6 +56,7 @@ fn same_process(active: &Program, pending: &Program) -> bool {
         autorestart,
         startsecs,
         startretries,
+        restart,
         exitcodes,
         stopsignal,
         stopwaitsecs,
@@ -66,6 +68,7 @@ fn same_process(active: &Program, pending: &Program) -> bool {
         environment,
         server_url: _, // follows from the listeners, which wait for a restart
         configured_server_url,
+        socket,
     } = active;
     let uid = |user: &Option<super::options::User>| user.as_ref().map(|user| user.uid);
     *name == pending.name
@@ -78,6 +81,7 @@ fn same_process(active: &Program, pending: &Program) -> bool {
         && *autorestart == pending.autorestart
         && *startsecs == pending.startsecs
         && *startretries == pending.startretries
+        && *restart == pending.restart
         && *exitcodes == pending.exitcodes
         && *stopsignal == pending.stopsignal
         && *stopwaitsecs == pending.stopwaitsecs
@@ -88,6 +92,13 @@ fn same_process(active: &Program, pending: &Program) -> bool {
         && same_channel(stderr, &pending.stderr)
         && variables(environment) == variables(&pending.environment)
         && *configured_server_url == pending.configured_server_url
+        && url(socket) == url(&pending.socket)
+}
+
+/// Of a socket its URL alone counts, as in Supervisor: owner, mode and backlog take effect when
+/// it is made the next time.
+fn url(socket: &Option<Arc<FcgiSocket>>) -> Option<String> {
+    socket.as_ref().map(|socket| socket.address.to_string())
 }
 
 /// A pending AUTO equals anything. An active AUTO is the path that it became, which no

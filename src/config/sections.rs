@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 
 use super::command_line::CommandLine;
@@ -20,6 +21,7 @@ use super::table;
 
 mod ctl;
 mod daemon;
+mod fcgi;
 mod groups;
 mod plugins;
 mod programs;
@@ -37,6 +39,43 @@ pub struct Source<'a> {
     pub file: &'a str,
 }
 
+/// A fault or a doubtful place of a configuration, for those who want to see all at once.
+/// `Display` is `file:line: [section] key: what`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: Arc<str>,
+    /// The line, from 1; 0: no line in particular.
+    pub line: usize,
+    /// The section.
+    pub section: String,
+    /// The option, where it is one.
+    pub key: Option<String>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+        }
+        f.write_str(": ")?;
+        if !self.section.is_empty() {
+            write!(f, "[{}] ", self.section)?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(&self.what)
+    }
+}
+
+/// What the machine has to say of one process that is to run: the option at fault, and what is
+/// wrong with it.
+pub type Inspect<'a> = &'a dyn Fn(&Program) -> Vec<(&'static str, String)>;
+
 /// What every step of [`load`] shares.
 pub(super) struct Context<'a> {
     pub(super) document: &'a Document,
@@ -50,6 +89,9 @@ pub(super) struct Context<'a> {
     notices: RefCell<Vec<Notice>>,
     /// The option that was read last: the one that an error is about.
     last: RefCell<Option<Place>>,
+    /// Set when faults are gathered instead of ending the reading.
+    inspect: Option<Inspect<'a>>,
+    problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Context<'a> {
@@ -57,9 +99,18 @@ impl<'a> Context<'a> {
         let mut env = Names::default();
         env.environment(&host.environment());
         let Source { document, file } = source;
-        let node_name = host.node_name();
-        let (notices, last) = (RefCell::default(), RefCell::default());
-        Context { document, file, host, here, env, node_name, notices, last }
+        Context {
+            document,
+            file,
+            host,
+            here,
+            env,
+            node_name: host.node_name(),
+            notices: RefCell::default(),
+            last: RefCell::default(),
+            inspect: None,
+            problems: RefCell::default(),
+        }
     }
 
     /// The names of most options that belong to no program.
@@ -72,13 +123,81 @@ impl<'a> Context<'a> {
         self.names_here().with("host_node_name", &self.node_name)
     }
 
-    pub(super) fn warn(&self, text: String) {
-        self.notices.borrow_mut().push(Notice { level: NoticeLevel::Warn, text });
+    /// Something doubtful about a section or one of its options: `line` for the activity log.
+    pub(super) fn warn(&self, section: &Section, key: Option<&str>, line: String) {
+        self.remark(section, key, &line.clone(), line);
+    }
+
+    /// The same in two wordings: `what` for those who read it beside file, line and key.
+    pub(super) fn remark(&self, section: &Section, key: Option<&str>, what: &str, line: String) {
+        self.notices.borrow_mut().push(Notice { level: NoticeLevel::Warn, text: line });
+        self.note(section, key, what);
+    }
+
+    /// Notes a problem for those who gather them, each once.
+    fn note(&self, section: &Section, key: Option<&str>, what: &str) {
+        if self.inspect.is_none() {
+            return;
+        }
+        let entry = key.and_then(|key| self.document.entry(section, key));
+        let (file, line) =
+            entry.map_or((&section.file, section.line), |entry| (&entry.file, entry.line));
+        let problem = Problem {
+            file: Arc::clone(file),
+            line,
+            section: section.name.clone(),
+            key: key.map(str::to_owned),
+            what: what.to_owned(),
+        };
+        let mut problems = self.problems.borrow_mut();
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+
+    /// Ends the reading with the error; where faults are gathered, notes it and goes on.
+    ///
+    /// # Errors
+    /// The error, unless faults are gathered.
+    pub(super) fn tolerate(
+        &self,
+        section: &Section,
+        error: ConfigError,
+    ) -> Result<(), ConfigError> {
+        if self.inspect.is_none() {
+            return Err(error);
+        }
+        if !matches!(error, ConfigError::Noted) {
+            let place = self.last.borrow().clone().filter(|place| error.is_about(&place.key));
+            self.note(section, place.as_ref().map(|place| place.key.as_str()), &error.bare());
+        }
+        Ok(())
+    }
+
+    /// What comes of one section; nothing, where faults are gathered and it has one.
+    ///
+    /// # Errors
+    /// The fault, unless faults are gathered.
+    pub(super) fn attempt<T>(
+        &self,
+        section: &Section,
+        read: impl FnOnce() -> Result<T, ConfigError>,
+    ) -> Result<Option<T>, ConfigError> {
+        match read() {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => self.tolerate(section, error).map(|()| None),
+        }
+    }
+
+    /// Asks the machine about a process, where faults are gathered.
+    pub(super) fn inspect(&self, section: &Section, program: &Program) {
+        for (key, what) in self.inspect.map(|inspect| inspect(program)).unwrap_or_default() {
+            self.note(section, Some(key), &what);
+        }
     }
 
     pub(super) fn reader<'b>(&'b self, section: &'b Section) -> Reader<'b> {
-        let kind = table::Section::of(&section.name);
-        Reader { document: self.document, section, kind, last: &self.last }
+        Reader { context: self, section, kind: table::Section::of(&section.name) }
     }
 
     /// The error with the place of the option that led to it.
@@ -95,22 +214,32 @@ impl<'a> Context<'a> {
 /// One section, read option by option.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
-    document: &'a Document,
+    context: &'a Context<'a>,
     section: &'a Section,
     kind: Option<table::Section>,
-    last: &'a RefCell<Option<Place>>,
 }
 
 impl<'a> Reader<'a> {
+    /// The reader of the same section with the defaults of another kind.
+    pub(super) fn of_kind(self, kind: table::Section) -> Reader<'a> {
+        Reader { kind: Some(kind), ..self }
+    }
+
+    fn row(&self, key: &str) -> Option<&'static table::Row> {
+        self.kind.and_then(|kind| table::row(kind, key))
+    }
+
     /// The option as written, or its default; `None`: neither.
     pub(super) fn raw(&self, key: &str) -> Option<&'a str> {
         let written = self.written(key).map(|e| e.value.as_str());
-        written.or_else(|| self.kind.and_then(|kind| table::row(kind, key))?.default)
+        written.or_else(|| self.row(key)?.default)
     }
 
+    /// The option, or the one that stands there under its other name.
     pub(super) fn written(&self, key: &str) -> Option<&'a Entry> {
-        let entry = self.document.entry(self.section, key);
-        *self.last.borrow_mut() = entry.map(|entry| Place {
+        let named = |key: &str| self.context.document.entry(self.section, key);
+        let entry = named(key).or_else(|| named(self.row(key)?.alias?));
+        *self.context.last.borrow_mut() = entry.map(|entry| Place {
             file: Arc::clone(&entry.file),
             line: entry.line,
             key: entry.key.clone(),
@@ -120,10 +249,7 @@ impl<'a> Reader<'a> {
 
     /// The option or its default, expanded.
     pub(super) fn text(&self, key: &str, names: &Names) -> Result<Option<String>, ConfigError> {
-        let Some(raw) = self.raw(key) else {
-            return Ok(None);
-        };
-        Ok(Some(expand(raw, names, &self.place(key))?))
+        self.find(key, names, |text| Ok::<String, ConfigError>(text.to_owned()))
     }
 
     /// The same for an option whose absence means the empty text.
@@ -131,13 +257,58 @@ impl<'a> Reader<'a> {
         Ok(self.text(key, names)?.unwrap_or_default())
     }
 
+    /// The option or its default, expanded and of its type; `None`: neither.
+    pub(super) fn find<T, E: Into<ConfigError>>(
+        &self,
+        key: &str,
+        names: &Names,
+        convert: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(raw) = self.raw(key) else { return Ok(None) };
+        let read = || convert(&expand(raw, names, &self.place(key))?).map_err(Into::into);
+        self.context.attempt(self.section, read)
+    }
+
+    /// The same for an option that must be there; `absent`: what to say where it is not.
+    pub(super) fn need<T, E: Into<ConfigError>>(
+        &self,
+        key: &str,
+        names: &Names,
+        convert: impl Fn(&str) -> Result<T, E>,
+        absent: impl FnOnce(String) -> ConfigError,
+    ) -> Result<T, ConfigError> {
+        match self.find(key, names, convert)? {
+            Some(value) => Ok(value),
+            None if self.raw(key).is_some() => Err(ConfigError::Noted),
+            None => Err(absent(self.section.name.clone())),
+        }
+    }
+
+    /// The same for an option that has a default.
+    pub(super) fn get<T, E: Into<ConfigError>>(
+        &self,
+        key: &str,
+        names: &Names,
+        convert: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<T, ConfigError> {
+        match self.find(key, names, &convert)? {
+            Some(value) => Ok(value),
+            // Absent, or bad where faults are gathered.
+            None => {
+                let default = self.row(key).and_then(|row| row.default).unwrap_or_default();
+                convert(default).map_err(Into::into)
+            }
+        }
+    }
+
     /// How messages name the option.
     pub(super) fn place(&self, key: &str) -> String {
+        let key = self.written(key).map_or(key, |entry| entry.key.as_str());
         format!("{}.{key}", self.section.name)
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &'a Entry> {
-        self.document.entries(self.section)
+        self.context.document.entries(self.section)
     }
 }
 
@@ -156,6 +327,37 @@ pub fn load(
     read(&mut context, given).map_err(|error| context.located(error))
 }
 
+/// All that is wrong with a configuration or doubtful in it, by file and line. What `inspect`
+/// says of the processes is among it.
+pub fn check(
+    source: Source<'_>,
+    command_line: &CommandLine,
+    host: &dyn Host,
+    inspect: Inspect<'_>,
+) -> Vec<Problem> {
+    let of_file = |error: ConfigError| Problem {
+        file: source.file.into(),
+        line: 0,
+        section: String::new(),
+        key: None,
+        what: error.to_string(),
+    };
+    let given = match daemon::given(command_line, host) {
+        Ok(given) => given,
+        Err(error) => return vec![of_file(error)],
+    };
+    let mut context = Context::new(source, host, here(host, source.file));
+    context.inspect = Some(inspect);
+    let read = read(&mut context, given);
+    let mut problems = context.problems.take();
+    problems.extend(read.err().map(of_file));
+    problems.sort_by(|a, b| {
+        let key = |p: &Problem| (*p.file != *source.file, Arc::clone(&p.file), p.line);
+        key(a).cmp(&key(b))
+    });
+    problems
+}
+
 fn read(context: &mut Context<'_>, given: daemon::Overlay) -> Result<Options, ConfigError> {
     let document = context.document;
     let section = document.section("supervisord").ok_or(ConfigError::NoSection("supervisord"))?;
@@ -168,7 +370,7 @@ fn read(context: &mut Context<'_>, given: daemon::Overlay) -> Result<Options, Co
     let servers = servers::read(context)?;
     let server_url = servers::url(&servers);
     given.lay_over(&mut file);
-    let supervisord = daemon::finish(context, file)?;
+    let supervisord = daemon::finish(context, section, file)?;
     let groups = groups
         .into_iter()
         .map(|group| finished(group, &environment, server_url.as_deref()))
@@ -228,8 +430,9 @@ fn finished(
         };
         Arc::new(program)
     };
-    let groups::Draft { name, priority, processes } = group;
-    Arc::new(Group { name, priority, processes: processes.into_iter().map(finish).collect() })
+    let groups::Draft { name, priority, kind, processes, .. } = group;
+    let processes = processes.into_iter().map(finish).collect();
+    Arc::new(Group { name, priority, kind, processes })
 }
 
 #[cfg(test)]

@@ -52,12 +52,10 @@ impl Section {
     /// Whether a key that has no row may stand in the section.
     pub fn takes_any_key(self) -> bool {
         match self {
-            // The last two get their rows with their code; until then a file with one is refused.
-            Section::RpcInterface
-            | Section::CtlPlugin
-            | Section::EventListener
-            | Section::FcgiProgram => true,
-            Section::Supervisord
+            Section::RpcInterface | Section::CtlPlugin => true,
+            Section::EventListener
+            | Section::FcgiProgram
+            | Section::Supervisord
             | Section::UnixHttpServer
             | Section::InetHttpServer
             | Section::Supervisorctl
@@ -66,6 +64,11 @@ impl Section {
             | Section::Group => false,
         }
     }
+
+    /// The section whose rows hold here too, for keys without a row of their own.
+    fn base(self) -> Option<Section> {
+        matches!(self, Section::EventListener | Section::FcgiProgram).then_some(Section::Program)
+    }
 }
 
 /// The type of a value: what a text must look like.
@@ -73,6 +76,16 @@ impl Section {
 pub enum Kind {
     /// Any text.
     Text,
+    /// Seconds, a fraction allowed.
+    Seconds,
+    /// A number, or `unlimited`.
+    Retries,
+    /// `linear` or `double`.
+    Backoff,
+    /// Restarts and a time, as in `5/60s`.
+    RestartLimit,
+    /// The socket of a FastCGI program.
+    Socket,
     /// A decimal number.
     Integer,
     /// `true`, `false` and their like.
@@ -116,6 +129,8 @@ pub struct Row {
     pub section: Section,
     /// Its key.
     pub key: &'static str,
+    /// Another name of the key, which files for other supervisors use.
+    pub alias: Option<&'static str>,
     /// Its type.
     pub kind: Kind,
     /// The text that stands for it when it is absent; `None`: unset, or computed.
@@ -124,9 +139,10 @@ pub struct Row {
     pub help: &'static str,
 }
 
-/// The row of an option.
+/// The row of an option, by its key or the key's other name.
 pub fn row(section: Section, key: &str) -> Option<&'static Row> {
-    ROWS.iter().find(|row| row.section == section && row.key == key)
+    let is_it = |row: &&Row| row.section == section && (row.key == key || row.alias == Some(key));
+    ROWS.iter().find(is_it).or_else(|| row(section.base()?, key))
 }
 
 const fn r(
@@ -136,7 +152,12 @@ const fn r(
     default: Option<&'static str>,
     help: &'static str,
 ) -> Row {
-    Row { section, key, kind, default, help }
+    Row { section, key, alias: None, kind, default, help }
+}
+
+/// The same option under another name, too.
+const fn or(alias: &'static str, row: Row) -> Row {
+    Row { alias: Some(alias), ..row }
 }
 
 use Kind as K;
@@ -190,7 +211,12 @@ pub const ROWS: &[Row] = &[
     r(S::Program, "autostart", K::Boolean, Some("true"), "start with the daemon"),
     r(S::Program, "autorestart", K::Autorestart, Some("unexpected"), "start again after an exit"),
     r(S::Program, "startsecs", K::Integer, Some("1"), "seconds up before a start counts as done"),
-    r(S::Program, "startretries", K::Integer, Some("3"), "failed starts before giving up"),
+    r(S::Program, "startretries", K::Retries, Some("3"), "failed starts before giving up; unlimited: never"),
+    r(S::Program, "restart_backoff", K::Backoff, Some("linear"), "how waits before restarts grow: linear or double"),
+    or("restartpause", r(S::Program, "restart_delay_min", K::Seconds, None, "seconds of the first wait before a restart; default: 1")),
+    or("maxbackoff", r(S::Program, "restart_delay_max", K::Seconds, None, "seconds of the longest such wait; default: 3600 where waits double")),
+    r(S::Program, "restart_reset_secs", K::Seconds, None, "seconds of life after which waits begin anew; default: startsecs"),
+    r(S::Program, "restart_limit", K::RestartLimit, None, "restarts allowed in a time, as in 5/60s; more: give up"),
     r(S::Program, "exitcodes", K::ExitCodes, Some("0"), "exit codes that are expected"),
     r(S::Program, "stopsignal", K::Signal, Some("TERM"), "signal that asks for the end"),
     r(S::Program, "stopwaitsecs", K::Integer, Some("10"), "seconds from that signal to KILL"),
@@ -214,6 +240,13 @@ pub const ROWS: &[Row] = &[
     r(S::Program, "directory", K::Text, None, "directory it is run in"),
     r(S::Program, "umask", K::Octal, None, "its file mode mask"),
     r(S::Program, "serverurl", K::Text, None, "URL in SUPERVISOR_SERVER_URL; AUTO: computed"),
+
+    r(S::EventListener, "priority", K::Integer, Some("-1"), "order of start and stop of the pool, the lowest first"),
+
+    r(S::FcgiProgram, "socket", K::Socket, None, "the socket its processes share: tcp://host:port or unix:///path"),
+    r(S::FcgiProgram, "socket_backlog", K::Integer, None, "connections that may wait for it; default: what the system allows"),
+    r(S::FcgiProgram, "socket_owner", K::Owner, None, "owner of a unix socket; default: the program's user"),
+    r(S::FcgiProgram, "socket_mode", K::Octal, None, "mode of a unix socket; default: 0700"),
 
     r(S::Group, "programs", K::Strings, Some(""), "programs of the group"),
     r(S::Group, "priority", K::Integer, Some("999"), "order of start and stop, the lowest first"),
@@ -245,7 +278,12 @@ mod tests {
                 Kind::Pairs => pairs::pairs(default).is_ok(),
                 Kind::Url => values::url(default).is_ok(),
                 Kind::Address => values::inet_address(default).is_ok(),
+                Kind::Seconds => values::seconds(default).is_ok(),
+                Kind::Retries => values::retries(default).is_ok(),
+                Kind::Backoff => values::backoff(default).is_ok(),
+                Kind::RestartLimit => values::restart_limit(default).is_ok(),
                 Kind::Text
+                | Kind::Socket
                 | Kind::Strings
                 | Kind::User
                 | Kind::Owner

@@ -2,9 +2,10 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::time::Duration;
 
 use super::dialect::is_space;
-use super::options::{Autorestart, LogLevel};
+use super::options::{Autorestart, Backoff, LogLevel, RestartLimit, Retries};
 use super::quote::{quote, quote_short};
 use super::signal;
 
@@ -23,6 +24,12 @@ pub enum ValueError {
     SignalNumber(String),
     /// Neither boolean nor "unexpected"; in lower case.
     Autorestart(String),
+    /// Not a number of seconds.
+    Seconds(String),
+    /// Neither "linear" nor "double".
+    Backoff(String),
+    /// Not of the form `5/60s`.
+    RestartLimit(String),
     /// Not a comma list of 0..255.
     ExitCodes(String),
     /// No such level.
@@ -73,6 +80,15 @@ impl fmt::Display for ValueError {
             E::SignalName(v) => write!(f, "value {} is not a valid signal name", quote(v)),
             E::SignalNumber(v) => write!(f, "value {} is not a valid signal number", quote(v)),
             E::Autorestart(v) => write!(f, "invalid 'autorestart' value {}", quote(v)),
+            E::Seconds(v) => write!(f, "not a number of seconds: {}", quote(v)),
+            E::Backoff(v) => {
+                write!(f, "invalid 'restart_backoff' value {}: linear or double", quote(v))
+            }
+            E::RestartLimit(v) => write!(
+                f,
+                "not a number of restarts and a time, as in 5/60s, 10/5m or 20/1h: {}",
+                quote(v)
+            ),
             E::ExitCodes(v) => write!(f, "not a valid list of exit codes: {}", quote(v)),
             E::LogLevel(v) => write!(f, "bad logging level name {}", quote(v)),
             E::Name(v, c) => {
@@ -196,6 +212,65 @@ pub fn autorestart(text: &str) -> Result<Autorestart, ValueError> {
         None if lower == "unexpected" => Ok(Autorestart::Unexpected),
         None => Err(ValueError::Autorestart(lower)),
     }
+}
+
+/// A decimal number of seconds, a fraction allowed; at most some thirty years.
+///
+/// # Errors
+/// [`ValueError::Seconds`].
+pub fn seconds(text: &str) -> Result<Duration, ValueError> {
+    const MOST: f64 = 1e9;
+    let trimmed = text.trim_matches(is_space);
+    let plain = trimmed.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let number = trimmed.parse::<f64>().ok().filter(|_| plain);
+    let number = number.ok_or_else(|| ValueError::Seconds(text.to_owned()))?;
+    Duration::try_from_secs_f64(number.min(MOST)).map_err(|_| ValueError::Seconds(text.to_owned()))
+}
+
+/// A number, or `unlimited` in any case.
+///
+/// # Errors
+/// [`ValueError::Integer`].
+pub fn retries(text: &str) -> Result<Retries, ValueError> {
+    if text.trim_matches(is_space).eq_ignore_ascii_case("unlimited") {
+        return Ok(Retries::Unlimited);
+    }
+    integer(text).map(Retries::Limited)
+}
+
+/// `linear` or `double`, in any case.
+///
+/// # Errors
+/// [`ValueError::Backoff`].
+pub fn backoff(text: &str) -> Result<Backoff, ValueError> {
+    match text.to_lowercase().as_str() {
+        "linear" => Ok(Backoff::Linear),
+        "double" => Ok(Backoff::Double),
+        _ => Err(ValueError::Backoff(text.to_owned())),
+    }
+}
+
+/// A number of restarts, `/`, and a time in seconds, or with `s`, `m` or `h` behind it.
+///
+/// # Errors
+/// [`ValueError::RestartLimit`].
+pub fn restart_limit(text: &str) -> Result<RestartLimit, ValueError> {
+    /// Each restart in the time is remembered.
+    const MOST: u32 = 10_000;
+    let read = || {
+        let (count, time) = text.split_once('/')?;
+        let count = count.trim_matches(is_space).parse::<u32>().ok()?;
+        let time = time.trim_matches(is_space).to_lowercase();
+        let (number, factor) = match time.strip_suffix(['s', 'm', 'h']) {
+            Some(number) if time.ends_with('m') => (number, 60),
+            Some(number) if time.ends_with('h') => (number, 3600),
+            Some(number) => (number, 1),
+            None => (time.as_str(), 1),
+        };
+        let within = seconds(number).ok()?.checked_mul(factor)?;
+        ((1..=MOST).contains(&count) && !within.is_zero()).then_some(RestartLimit { count, within })
+    };
+    read().ok_or_else(|| ValueError::RestartLimit(text.to_owned()))
 }
 
 /// A comma list of numbers from 0 to 255; nothing is an empty list.

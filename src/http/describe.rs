@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::config::options::{Autorestart, Channel, ChildLog, Group, Program};
+use crate::config::options::{Autorestart, Channel, ChildLog, Group, Program, Retries};
 use crate::coordinator::view::ProcessView;
 use crate::coordinator::waiters::ProcessResult;
 use crate::log::activity::local;
@@ -100,7 +100,12 @@ pub fn config_info(group: &Group, program: &Program, in_use: bool, w: &mut Write
     w.member_string("name", &program.name);
     w.member_int("process_prio", program.priority);
     w.member_bool("redirect_stderr", program.redirect_stderr);
-    w.member_int("startretries", program.startretries);
+    let startretries = match program.startretries {
+        Retries::Limited(retries) => retries,
+        // More than anyone lives to see; clients expect a number of 32 bits.
+        Retries::Unlimited => i64::from(i32::MAX),
+    };
+    w.member_int("startretries", startretries);
     w.member_int("startsecs", program.startsecs);
     channel_info("stdout", &program.stdout, w);
     w.member_int("stopsignal", i64::from(program.stopsignal));

@@ -20,7 +20,7 @@ use super::exit::ExitStatus;
 use super::notice::{Notice, Purpose, Scope};
 use super::state::ProcessState;
 use super::time::{Mono, Now, secs};
-use crate::config::options::{Autorestart, Program};
+use crate::config::options::{Autorestart, Program, Retries};
 use crate::config::signal;
 
 /// How long a drain may hold back the exit: a log on a disk that hangs must not.
@@ -348,7 +348,11 @@ impl Process {
     }
 
     fn has_retries(&self) -> bool {
-        i64::from(self.backoff) <= self.program.startretries || self.lacking > 0
+        let allowed = match self.program.startretries {
+            Retries::Limited(retries) => i64::from(self.backoff) <= retries,
+            Retries::Unlimited => true,
+        };
+        allowed || self.lacking > 0
     }
 
     fn is_due(&self, now: Now) -> bool {

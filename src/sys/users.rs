@@ -23,6 +23,10 @@ impl Host for Machine {
         std::env::vars_os().filter_map(text).collect()
     }
 
+    fn uid(&self) -> u32 {
+        nix::unistd::getuid().as_raw()
+    }
+
     fn node_name(&self) -> String {
         gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::options::GroupKind;
 
 fn program() -> Program {
     let mut program = Program::plain("p", "c");
@@ -8,7 +9,7 @@ fn program() -> Program {
 
 fn group(name: &str, processes: Vec<Program>) -> Arc<Group> {
     let processes = processes.into_iter().map(Arc::new).collect();
-    Arc::new(Group { name: name.to_owned(), priority: 999, processes })
+    Arc::new(Group { name: name.to_owned(), priority: 999, kind: GroupKind::Programs, processes })
 }
 
 fn changed(old: impl Fn(&mut Program), new: impl Fn(&mut Program)) -> bool {

@@ -28,6 +28,8 @@ pub(super) struct Draft {
     nocleanup: bool,
     childlogdir: String,
     user: Option<String>,
+    /// The user is the command line's.
+    user_is_given: bool,
     directory: Option<String>,
     strip_ansi: bool,
     identifier: String,
@@ -96,6 +98,7 @@ impl Overlay {
         draft.silent |= silent;
         draft.nocleanup |= nocleanup;
         draft.strip_ansi |= strip_ansi;
+        draft.user_is_given = self.user.is_some();
         draft.user = self.user.or(draft.user.take());
         draft.directory = self.directory.or(draft.directory.take());
         put(&mut draft.umask, self.umask);
@@ -122,34 +125,33 @@ pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Draft, Co
     let reader = context.reader(section);
     let names = context.names_here();
     let host = context.host;
-    let value = |key: &str| reader.value(key, &names);
-    let boolean = |key: &str| Ok::<bool, ConfigError>(values::boolean(&value(key)?)?);
-    let integer = |key: &str| Ok::<i64, ConfigError>(values::integer(&value(key)?)?);
+    let boolean = |key: &str| reader.get(key, &names, values::boolean);
+    let integer = |key: &str| reader.get(key, &names, values::integer);
+    let directory = |text: &str| existing_directory(host, text);
+    let dirpath = |text: &str| existing_dirpath(host, text);
     let minfds = integer("minfds")?;
     let minprocs = integer("minprocs")?;
-    let directory = match reader.text("directory", &names)? {
-        Some(directory) => Some(existing_directory(host, &directory)?),
-        None => None,
-    };
+    let working_directory = reader.find("directory", &names, directory)?;
     let user = reader.text("user", &names)?;
-    let umask = values::octal(&value("umask")?)?;
-    let logfile = existing_dirpath(host, &value("logfile")?)?;
-    let logfile_maxbytes = values::byte_size(&value("logfile_maxbytes")?)?;
+    let umask = reader.get("umask", &names, values::octal)?;
+    let logfile = reader.get("logfile", &names, dirpath)?;
+    let logfile_maxbytes = reader.get("logfile_maxbytes", &names, values::byte_size)?;
     let logfile_backups = integer("logfile_backups")?;
-    let loglevel = values::log_level(&value("loglevel")?)?;
-    let pidfile = existing_dirpath(host, &value("pidfile")?)?;
-    let identifier = value("identifier")?;
+    let loglevel = reader.get("loglevel", &names, values::log_level)?;
+    let pidfile = reader.get("pidfile", &names, dirpath)?;
+    let identifier = reader.value("identifier", &names)?;
     let nodaemon = boolean("nodaemon")?;
     let silent = boolean("silent")?;
-    let childlogdir = match reader.text("childlogdir", &names)? {
-        Some(directory) => existing_directory(host, &directory)?,
-        None => host.temp_dir(),
-    };
+    let childlogdir = reader.find("childlogdir", &names, directory)?;
+    let childlogdir = childlogdir.unwrap_or_else(|| host.temp_dir());
     let nocleanup = boolean("nocleanup")?;
     let strip_ansi = boolean("strip_ansi")?;
     let skip_plugins = boolean("skip_unloadable_plugins")?;
     let raw = reader.raw("environment").unwrap_or_default();
-    let environment = environment(raw, &context.names_host(), &reader.place("environment"))?;
+    let place = reader.place("environment");
+    let environment =
+        context.attempt(section, || environment(raw, &context.names_host(), &place))?;
+    let environment = environment.unwrap_or_default();
     Ok(Draft {
         logfile,
         logfile_maxbytes,
@@ -164,7 +166,8 @@ pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Draft, Co
         nocleanup,
         childlogdir,
         user,
-        directory,
+        user_is_given: false,
+        directory: working_directory,
         strip_ansi,
         identifier,
         environment,
@@ -188,10 +191,16 @@ fn environment(
 }
 
 /// Looks up the user and makes the paths absolute.
-pub(super) fn finish(context: &Context<'_>, draft: Draft) -> Result<Supervisord, ConfigError> {
+pub(super) fn finish(
+    context: &Context<'_>,
+    section: &Section,
+    draft: Draft,
+) -> Result<Supervisord, ConfigError> {
     let host = context.host;
+    // The error is about this option, or about none of the file.
+    context.reader(section).written(if draft.user_is_given { "" } else { "user" });
     let user = match &draft.user {
-        Some(user) => Some(host::user(host, user)?),
+        Some(user) => context.attempt(section, || Ok(host::user(host, user)?))?,
         None => None,
     };
     let logfile = match draft.logfile.as_str() {

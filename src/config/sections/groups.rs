@@ -3,77 +3,87 @@
 
 use std::collections::HashSet;
 
-use super::{Context, programs};
+use super::{Context, fcgi, programs};
 use crate::config::document::Section;
 use crate::config::error::ConfigError;
-use crate::config::options::Program;
+use crate::config::options::{GroupKind, Program};
 use crate::config::quote::quote;
-use crate::config::table;
 use crate::config::values;
 
 /// A group whose processes lack what is known only later.
-pub(super) struct Draft {
+pub(super) struct Draft<'a> {
+    section: &'a Section,
     pub(super) name: String,
     pub(super) priority: i64,
+    pub(super) kind: GroupKind,
     pub(super) processes: Vec<Program>,
 }
 
-/// All groups in start order; of equal names the first.
-pub(super) fn read(context: &mut Context<'_>) -> Result<Vec<Draft>, ConfigError> {
-    let document = context.document;
-    document.sections.iter().try_for_each(refuse_unsupported)?;
+/// All groups in start order; of equal names the first. They are read kind by kind, as the order
+/// decides which fault is told first.
+pub(super) fn read<'a>(context: &Context<'a>) -> Result<Vec<Draft<'a>>, ConfigError> {
     let mut groups = Vec::new();
     let mut taken = HashSet::new();
-    for section in &document.sections {
-        if let Some(name) = section.name.strip_prefix("group:") {
-            groups.push(group(context, section, name, &mut taken)?);
-        }
+    let of = |prefix: &'static str| {
+        let sections = context.document.sections.iter();
+        sections.filter_map(move |s| s.name.strip_prefix(prefix).map(|name| (s, name)))
+    };
+    for (section, name) in of("group:") {
+        groups.extend(context.attempt(section, || group(context, section, name, &mut taken))?);
     }
-    for section in &document.sections {
-        if let Some(name) = section.name.strip_prefix("program:")
-            && !taken.contains(&section.name)
-        {
-            groups.push(alone(context, section, name)?);
-        }
+    for (section, name) in of("program:").filter(|(s, _)| !taken.contains(&s.name)) {
+        groups.extend(context.attempt(section, || alone(context, section, name))?);
+    }
+    for (section, _) in of("eventlistener:") {
+        let (name, file) = (section.name.clone(), section.file.to_string());
+        let error = ConfigError::NotSupported { section: name, file, line: section.line };
+        context.tolerate(section, error)?;
+    }
+    for (section, name) in of("fcgi-program:").filter(|(s, _)| !taken.contains(&s.name)) {
+        groups.extend(context.attempt(section, || alone(context, section, name))?);
     }
     groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
     Ok(without_doubles(context, groups))
 }
 
-/// The kinds of programs that are not built yet. To be replaced by their readers.
-fn refuse_unsupported(section: &Section) -> Result<(), ConfigError> {
-    match table::Section::of(&section.name) {
-        Some(table::Section::EventListener | table::Section::FcgiProgram) => {
-            Err(ConfigError::NotSupported {
-                section: section.name.clone(),
-                file: section.file.to_string(),
-                line: section.line,
-            })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn group(
-    context: &mut Context<'_>,
-    section: &Section,
+fn group<'a>(
+    context: &Context<'a>,
+    section: &'a Section,
     name: &str,
     taken: &mut HashSet<String>,
-) -> Result<Draft, ConfigError> {
+) -> Result<Draft<'a>, ConfigError> {
     let name = values::name(name)?;
     warn_of_empty(context, section, &name);
     let reader = context.reader(section);
     let names = context.names_here();
     let programs = values::strings(&reader.value("programs", &names)?);
-    let priority = values::integer(&reader.value("priority", &names)?)?;
+    let priority = reader.get("priority", &names, values::integer)?;
     let mut processes = Vec::new();
     for program in programs {
-        let member = member(context, section, &program)?;
+        reader.written("programs");
+        let found = context.attempt(section, || member(context, section, &program))?;
+        let Some(member) = found else { continue };
         taken.insert(member.name.clone());
-        processes.extend(programs::read(context, member, &name)?);
+        let read = context.attempt(member, || members(context, member, &name))?;
+        processes.extend(read.unwrap_or_default());
     }
     let processes = last_of_each(context, section, processes);
-    Ok(Draft { name, priority, processes })
+    Ok(Draft { section, name, priority, kind: GroupKind::Programs, processes })
+}
+
+/// The processes of one program, those of FastCGI with their socket.
+fn members(
+    context: &Context<'_>,
+    section: &Section,
+    group: &str,
+) -> Result<Vec<Program>, ConfigError> {
+    let socket = match section.name.strip_prefix("fcgi-program:") {
+        Some(name) => Some(fcgi::read(context, section, &values::name(name)?)?),
+        None => None,
+    };
+    let mut processes = programs::read(context, section, group)?;
+    processes.iter_mut().for_each(|process| process.socket.clone_from(&socket));
+    Ok(processes)
 }
 
 /// The section of a program that a group names.
@@ -92,29 +102,35 @@ fn member<'a>(
 }
 
 /// A program that is its own group.
-fn alone(context: &mut Context<'_>, section: &Section, name: &str) -> Result<Draft, ConfigError> {
+fn alone<'a>(
+    context: &Context<'a>,
+    section: &'a Section,
+    name: &str,
+) -> Result<Draft<'a>, ConfigError> {
     let name = values::name(name)?;
-    let priority = context.reader(section).value("priority", &context.names_here())?;
-    let priority = values::integer(&priority)?;
-    let processes = programs::read(context, section, &name)?;
+    let names = context.names_here();
+    let priority = context.reader(section).get("priority", &names, values::integer)?;
+    let processes = members(context, section, &name)?;
+    let kind = if section.name.starts_with("fcgi-program:") {
+        GroupKind::FastCgi
+    } else {
+        GroupKind::Programs
+    };
     let processes = last_of_each(context, section, processes);
-    Ok(Draft { name, priority, processes })
+    Ok(Draft { section, name, priority, kind, processes })
 }
 
 /// Supervisor takes the empty name, so files with it must work.
-pub(super) fn warn_of_empty(context: &mut Context<'_>, section: &Section, name: &str) {
+pub(super) fn warn_of_empty(context: &Context<'_>, section: &Section, name: &str) {
     if name.is_empty() {
-        let (section, file, line) = (quote(&section.name), quote(&section.file), section.line);
-        context.warn(format!("empty name in section {section} (file: {file}, line: {line})"));
+        let (name, file) = (quote(&section.name), quote(&section.file));
+        let line = format!("empty name in section {name} (file: {file}, line: {})", section.line);
+        context.remark(section, None, "empty name", line);
     }
 }
 
 /// Of processes with the same name Supervisor runs the last, in the place of the first.
-fn last_of_each(
-    context: &mut Context<'_>,
-    section: &Section,
-    processes: Vec<Program>,
-) -> Vec<Program> {
+fn last_of_each(context: &Context<'_>, section: &Section, processes: Vec<Program>) -> Vec<Program> {
     let mut places = std::collections::HashMap::new();
     let mut kept: Vec<Program> = Vec::with_capacity(processes.len());
     for process in processes {
@@ -122,11 +138,12 @@ fn last_of_each(
         match kept.get_mut(place) {
             None => kept.push(process),
             Some(first) => {
-                context.warn(format!(
+                let line = format!(
                     "several processes of section {} are named {}: only the last one is used",
                     quote(&section.name),
                     quote(&process.name)
-                ));
+                );
+                context.warn(section, None, line);
                 *first = process;
             }
         }
@@ -135,7 +152,7 @@ fn last_of_each(
 }
 
 /// Of groups with the same name Supervisor activates the first in start order.
-fn without_doubles(context: &mut Context<'_>, groups: Vec<Draft>) -> Vec<Draft> {
+fn without_doubles<'a>(context: &Context<'_>, groups: Vec<Draft<'a>>) -> Vec<Draft<'a>> {
     let mut seen = HashSet::new();
     let mut kept = Vec::with_capacity(groups.len());
     for group in groups {
@@ -143,7 +160,8 @@ fn without_doubles(context: &mut Context<'_>, groups: Vec<Draft>) -> Vec<Draft> 
             kept.push(group);
         } else {
             let name = quote(&group.name);
-            context.warn(format!("several groups are named {name}: only the first one is used"));
+            let line = format!("several groups are named {name}: only the first one is used");
+            context.warn(group.section, None, line);
         }
     }
     kept

@@ -6,9 +6,12 @@ use crate::config::document::Section;
 use crate::config::error::ConfigError;
 use crate::config::expand::{Names, expand};
 use crate::config::host;
-use crate::config::options::{Autorestart, Channel, ChildLog, Program, User};
+use crate::config::options::{
+    Autorestart, Channel, ChildLog, Program, RestartPolicy, Retries, User,
+};
 use crate::config::pairs::pairs;
 use crate::config::paths::{ChildLogfile, child_logfile};
+use crate::config::table;
 use crate::config::values;
 
 /// A bound against slips of the keyboard: each process takes memory before any is started.
@@ -19,7 +22,7 @@ const MOST_PROCESSES: i64 = 100_000;
 /// # Errors
 /// Each names the section and the file in which it first appeared.
 pub(super) fn read(
-    context: &mut Context<'_>,
+    context: &Context<'_>,
     section: &Section,
     group: &str,
 ) -> Result<Vec<Program>, ConfigError> {
@@ -31,7 +34,7 @@ pub(super) fn read(
 }
 
 fn processes(
-    context: &mut Context<'_>,
+    context: &Context<'_>,
     section: &Section,
     group: &str,
 ) -> Result<Vec<Program>, ConfigError> {
@@ -40,7 +43,8 @@ fn processes(
     groups::warn_of_empty(context, section, &name);
     let mut names = context.names_host().with("program_name", &name);
     names.text("group_name", group);
-    let reader = context.reader(section);
+    // What these sections share has the defaults of a program, in whatever section it stands.
+    let reader = context.reader(section).of_kind(table::Section::Program);
     let common = Common::read(context, reader, &names)?;
     let mut out = Vec::new();
     let (first, count) = (common.numprocs_start, common.numprocs);
@@ -49,13 +53,28 @@ fn processes(
         names.number("process_num", number);
         names.uncover_environment();
         let (program, notices) = common.process(context, reader, &mut names)?;
-        notices
-            .into_iter()
-            .for_each(|text| context.warn(format!("For [{}], {text}", section.name)));
+        for (key, text) in notices {
+            context.remark(section, Some(&key), &text, format!("For [{}], {text}", section.name));
+        }
+        context.inspect(section, &program);
         out.push(program);
     }
     out.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(out)
+}
+
+/// An option, and what there is to warn of about it.
+type Remark = (String, String);
+
+fn restart_policy(reader: Reader<'_>, names: &Names) -> Result<RestartPolicy, ConfigError> {
+    let seconds = |key: &str| reader.find(key, names, values::seconds);
+    Ok(RestartPolicy {
+        backoff: reader.get("restart_backoff", names, values::backoff)?,
+        delay_min: seconds("restart_delay_min")?,
+        delay_max: seconds("restart_delay_max")?,
+        reset: seconds("restart_reset_secs")?,
+        limit: reader.find("restart_limit", names, values::restart_limit)?,
+    })
 }
 
 /// What all processes of a program share.
@@ -64,7 +83,8 @@ struct Common {
     autostart: bool,
     autorestart: Autorestart,
     startsecs: i64,
-    startretries: i64,
+    startretries: Retries,
+    restart: RestartPolicy,
     stopsignal: i32,
     stopwaitsecs: i64,
     stopasgroup: bool,
@@ -87,23 +107,20 @@ impl Common {
         reader: Reader<'_>,
         names: &Names,
     ) -> Result<Common, ConfigError> {
-        let value = |key: &str| reader.value(key, names);
-        let integer = |key: &str| Ok::<i64, ConfigError>(values::integer(&value(key)?)?);
-        let boolean = |key: &str| Ok::<bool, ConfigError>(values::boolean(&value(key)?)?);
-        let bytes = |key: &str| Ok::<i64, ConfigError>(values::byte_size(&value(key)?)?);
+        let integer = |key: &str| reader.get(key, names, values::integer);
+        let boolean = |key: &str| reader.get(key, names, values::boolean);
+        let bytes = |key: &str| reader.get(key, names, values::byte_size);
         let priority = integer("priority")?;
         let autostart = boolean("autostart")?;
-        let autorestart = values::autorestart(&value("autorestart")?)?;
+        let autorestart = reader.get("autorestart", names, values::autorestart)?;
         let startsecs = integer("startsecs")?;
-        let startretries = integer("startretries")?;
-        let stopsignal = values::signal(&value("stopsignal")?)?;
+        let startretries = reader.get("startretries", names, values::retries)?;
+        let restart = restart_policy(reader, names)?;
+        let stopsignal = reader.get("stopsignal", names, values::signal)?;
         let stopwaitsecs = integer("stopwaitsecs")?;
         let stopasgroup = boolean("stopasgroup")?;
-        let killasgroup = match reader.text("killasgroup", names)? {
-            Some(text) => values::boolean(&text)?,
-            None => stopasgroup,
-        };
-        let exitcodes = values::exit_codes(&value("exitcodes")?)?;
+        let killasgroup = reader.find("killasgroup", names, values::boolean)?;
+        let exitcodes = reader.get("exitcodes", names, values::exit_codes)?;
         let redirect_stderr = boolean("redirect_stderr")?;
         let numprocs = integer("numprocs")?;
         let numprocs_start = integer("numprocs_start")?;
@@ -113,25 +130,23 @@ impl Common {
             (bytes("stderr_capture_maxbytes")?, boolean("stderr_events_enabled")?);
         let serverurl = reader.text("serverurl", names)?;
         let auto = |url: &str| url.trim().eq_ignore_ascii_case("auto");
-        let user = match reader.text("user", names)? {
-            Some(text) => Some(host::user(context.host, &text)?),
-            None => None,
-        };
-        let umask = match reader.text("umask", names)? {
-            Some(text) => Some(values::octal(&text)?),
-            None => None,
-        };
-        let process_name = values::name(reader.raw("process_name").unwrap_or_default())?;
+        let user = reader.find("user", names, |text| host::user(context.host, text))?;
+        let umask = reader.find("umask", names, values::octal)?;
+        // Not expanded yet: that is done for each process.
+        let name = reader.raw("process_name").unwrap_or_default();
+        let process_name = context.attempt(reader.section, || Ok(values::name(name)?))?;
+        let process_name = process_name.unwrap_or_else(|| name.to_owned());
         let common = Common {
             priority,
             autostart,
             autorestart,
             startsecs,
             startretries,
+            restart,
             stopsignal,
             stopwaitsecs,
             stopasgroup,
-            killasgroup,
+            killasgroup: killasgroup.unwrap_or(stopasgroup),
             exitcodes,
             redirect_stderr,
             numprocs,
@@ -166,10 +181,11 @@ impl Common {
         context: &Context<'_>,
         reader: Reader<'_>,
         names: &mut Names,
-    ) -> Result<(Program, Vec<String>), ConfigError> {
-        let environment =
-            expand(reader.raw("environment").unwrap_or_default(), names, "environment")?;
-        let environment = pairs(&environment)?;
+    ) -> Result<(Program, Vec<Remark>), ConfigError> {
+        let raw = reader.raw("environment").unwrap_or_default();
+        let environment = context
+            .attempt(reader.section, || Ok(pairs(&expand(raw, names, "environment")?)?))?
+            .unwrap_or_default();
         names.variables(&environment);
         let names = &*names;
         let directory = reader.text("directory", names)?;
@@ -178,16 +194,14 @@ impl Common {
         let (mut stderr, named) = self.channel(context, reader, names, "stderr", &mut notices)?;
         if self.redirect_stderr {
             if named {
-                notices.push(
-                    "redirect_stderr=true but stderr_logfile has also been set to a filename, \
-                     the filename has been ignored"
-                        .to_owned(),
-                );
+                let text = "redirect_stderr=true but stderr_logfile has also been set to a \
+                            filename, the filename has been ignored";
+                notices.push(("stderr_logfile".to_owned(), text.to_owned()));
             }
             stderr.logfile = ChildLog::None;
         }
-        let command = reader.text("command", names)?;
-        let command = command.ok_or_else(|| ConfigError::NoCommand(reader.section.name.clone()))?;
+        let text = |text: &str| Ok::<String, ConfigError>(text.to_owned());
+        let command = reader.need("command", names, text, ConfigError::NoCommand)?;
         let program = Program {
             name: expand(&self.process_name, names, "process_name")?,
             command,
@@ -199,6 +213,7 @@ impl Common {
             autorestart: self.autorestart,
             startsecs: self.startsecs,
             startretries: self.startretries,
+            restart: self.restart.clone(),
             exitcodes: self.exitcodes.clone(),
             stopsignal: self.stopsignal,
             stopwaitsecs: self.stopwaitsecs,
@@ -210,6 +225,7 @@ impl Common {
             environment,
             server_url: None,
             configured_server_url: self.serverurl.clone(),
+            socket: None,
         };
         Ok((program, notices))
     }
@@ -221,32 +237,35 @@ impl Common {
         reader: Reader<'_>,
         names: &Names,
         channel: &str,
-        notices: &mut Vec<String>,
+        notices: &mut Vec<Remark>,
     ) -> Result<(Channel, bool), ConfigError> {
         let key = |end: &str| format!("{channel}_{end}");
-        let value = |end: &str| reader.value(&key(end), names);
         // Twice: files in use write `%%%%` for one `%` here.
-        let logfile = expand(&value("logfile")?, names, &key("logfile"))?;
-        let target = child_logfile(context.host, &logfile)?;
-        let backups = values::integer(&value("logfile_backups")?)?;
-        let maxbytes = values::byte_size(&value("logfile_maxbytes")?)?;
-        let mut syslog = values::boolean(&value("syslog")?)?;
+        let target = reader.get(&key("logfile"), names, |logfile| {
+            let logfile = expand(logfile, names, &key("logfile"))?;
+            Ok::<_, ConfigError>(child_logfile(context.host, &logfile)?)
+        })?;
+        let backups = reader.get(&key("logfile_backups"), names, values::integer)?;
+        let maxbytes = reader.get(&key("logfile_maxbytes"), names, values::byte_size)?;
+        let mut syslog = reader.get(&key("syslog"), names, values::boolean)?;
         let logfile = match target {
             ChildLogfile::Place(place) => place,
             ChildLogfile::Syslog => {
-                notices.push(format!(
+                let text = format!(
                     "{channel}_logfile=syslog but this is deprecated and will be removed.  Use \
                      {channel}_syslog=true to enable syslog instead."
-                ));
+                );
+                notices.push((key("logfile"), text));
                 syslog = true;
                 ChildLog::None
             }
         };
         if logfile == ChildLog::Auto && maxbytes == 0 {
-            notices.push(format!(
+            let text = format!(
                 "AUTO logging used for {channel}_logfile without rollover, set maxbytes > 0 to \
                  avoid filling up filesystem unintentionally"
-            ));
+            );
+            notices.push((key("logfile_maxbytes"), text));
         }
         let side = usize::from(channel == "stderr");
         let named = matches!(logfile, ChildLog::File(_));

@@ -15,8 +15,11 @@ pub(super) fn read(context: &Context<'_>) -> Result<Vec<HttpServer>, ConfigError
     let named = |prefix: &'static str| {
         context.document.sections.iter().filter(move |s| s.name.starts_with(prefix))
     };
-    let inet = named("inet_http_server").map(|section| inet(context, section));
-    let unix = named("unix_http_server").map(|section| unix(context, section));
+    let attempt = |section, read: fn(&Context<'_>, &Section) -> Result<HttpServer, ConfigError>| {
+        context.attempt(section, || read(context, section)).transpose()
+    };
+    let inet = named("inet_http_server").filter_map(|section| attempt(section, inet));
+    let unix = named("unix_http_server").filter_map(|section| attempt(section, unix));
     inet.chain(unix).collect()
 }
 
@@ -54,28 +57,26 @@ fn credentials(
 fn inet(context: &Context<'_>, section: &Section) -> Result<HttpServer, ConfigError> {
     let reader = context.reader(section);
     let credentials = credentials(context, reader, section)?;
-    let port = reader.text("port", &context.env)?;
-    let port = port.ok_or_else(|| ConfigError::NoAddress(section.name.clone(), "port"))?;
-    let (host, port) = values::inet_address(&port)?;
+    let absent = |section| ConfigError::NoAddress(section, "port");
+    let (host, port) = reader.need("port", &context.env, values::inet_address, absent)?;
     let address = ServerAddress::Inet { host, port };
     Ok(HttpServer { section: section.name.clone(), address, credentials })
 }
 
 fn unix(context: &Context<'_>, section: &Section) -> Result<HttpServer, ConfigError> {
     let reader = context.reader(section);
-    let file = reader.text("file", &context.names_here())?;
-    let file = file.ok_or_else(|| ConfigError::NoAddress(section.name.clone(), "file"))?;
-    let file = normalized(context.host, file.trim_matches(is_space));
-    let credentials = credentials(context, reader, section)?;
-    let owner = match reader.text("chown", &context.env)? {
-        Some(text) => {
-            let owner = host::owner(context.host, &text);
-            Some(owner.map_err(|_| ConfigError::SocketOwner(text))?)
-        }
-        None => None,
+    let path = |file: &str| {
+        Ok::<String, ConfigError>(normalized(context.host, file.trim_matches(is_space)))
     };
-    let mode = reader.value("chmod", &context.env)?;
-    let mode = values::octal(&mode).map_err(|_| ConfigError::SocketMode(mode))?;
+    let absent = |section| ConfigError::NoAddress(section, "file");
+    let file = reader.need("file", &context.names_here(), path, absent)?;
+    let credentials = credentials(context, reader, section)?;
+    let owner = reader.find("chown", &context.env, |text| {
+        host::owner(context.host, text).map_err(|_| ConfigError::SocketOwner(text.to_owned()))
+    })?;
+    let mode = reader.get("chmod", &context.env, |text| {
+        values::octal(text).map_err(|_| ConfigError::SocketMode(text.to_owned()))
+    })?;
     let address = ServerAddress::Unix { file, mode, owner };
     Ok(HttpServer { section: section.name.clone(), address, credentials })
 }

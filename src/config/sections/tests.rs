@@ -1,10 +1,15 @@
+use std::time::Duration;
+
 use super::*;
 use crate::config::command_line::Given;
 use crate::config::options::{
-    Autorestart, Channel, ChildLog, LogLevel, MainLog, ServerAddress, User,
+    Autorestart, Backoff, Channel, ChildLog, FcgiAddress, FcgiSocket, GroupKind, LogLevel, MainLog,
+    RestartLimit, RestartPolicy, Retries, ServerAddress, User,
 };
 
+mod check;
 mod errors;
+mod fcgi;
 
 /// A machine with `/dir`, `/tmp` and `/home/me`, and the users root (0) and me (7).
 struct Fake;
@@ -12,6 +17,10 @@ struct Fake;
 impl Host for Fake {
     fn environment(&self) -> Vec<(String, String)> {
         vec![("X".to_owned(), "x%d".to_owned())]
+    }
+
+    fn uid(&self) -> u32 {
+        0
     }
 
     fn node_name(&self) -> String {
@@ -144,7 +153,7 @@ fn the_defaults_of_a_program() {
     let p = program("");
     assert_eq!((p.name.as_str(), p.command.as_str(), p.priority), ("a", "c", 999));
     assert_eq!((p.autostart, p.autorestart), (true, Autorestart::Unexpected));
-    assert_eq!((p.startsecs, p.startretries, p.stopwaitsecs), (1, 3, 10));
+    assert_eq!((p.startsecs, p.startretries, p.stopwaitsecs), (1, Retries::Limited(3), 10));
     assert_eq!((p.exitcodes.as_slice(), p.stopsignal), ([0].as_slice(), 15));
     assert!(!p.stopasgroup && !p.killasgroup && !p.redirect_stderr);
     assert_eq!((&p.directory, p.umask, &p.user), (&None, None, &None));
@@ -177,6 +186,27 @@ fn the_options_of_a_program() {
         program("stdout_logfile=/tmp/%%%%x").stdout.logfile,
         ChildLog::File("/tmp/%x".into())
     );
+}
+
+#[test]
+fn the_restart_policy() {
+    assert_eq!(program("").restart, RestartPolicy::default());
+    let secs = Duration::from_secs;
+    let policy = RestartPolicy {
+        backoff: Backoff::Double,
+        delay_min: Some(Duration::from_millis(500)),
+        delay_max: Some(Duration::from_millis(1500)),
+        reset: Some(secs(3)),
+        limit: Some(RestartLimit { count: 5, within: secs(60) }),
+    };
+    let lines = "restart_backoff=Double\nrestart_reset_secs=3\nrestart_limit=5/60s\n";
+    let own = format!("{lines}restart_delay_min=0.5\nrestart_delay_max=1.5");
+    let other = format!("{lines}restartpause=.5\nmaxbackoff=1.5");
+    assert_eq!(program(&own).restart, policy);
+    assert_eq!(program(&other).restart, policy, "under the names of other supervisors");
+    let both = program("restartpause=9\nrestart_delay_min=2\nstartretries=Unlimited");
+    assert_eq!(both.restart.delay_min, Some(secs(2)), "our own name wins");
+    assert_eq!(both.startretries, Retries::Unlimited);
 }
 
 #[test]

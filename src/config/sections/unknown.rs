@@ -7,34 +7,33 @@ use crate::config::quote::quote;
 use crate::config::table;
 
 /// Warns of each, in file order. What `[DEFAULT]` gives to every section is left alone.
-pub(super) fn warn(context: &mut Context<'_>) {
-    let document = context.document;
-    for section in &document.sections {
+pub(super) fn warn(context: &Context<'_>) {
+    for section in &context.document.sections {
         match table::Section::of(&section.name) {
             Some(kind) if kind.takes_any_key() => {}
             Some(kind) => warn_of_keys(context, section, kind),
-            None => context.warn(format!(
-                "unknown section {} (file: {}, line: {})",
-                quote(&section.name),
-                quote(&section.file),
-                section.line
-            )),
+            None => {
+                let (name, file) = (quote(&section.name), quote(&section.file));
+                let line = format!("unknown section {name} (file: {file}, line: {})", section.line);
+                context.remark(section, None, "unknown section", line);
+            }
         }
     }
 }
 
-fn warn_of_keys(context: &mut Context<'_>, section: &Section, kind: table::Section) {
+fn warn_of_keys(context: &Context<'_>, section: &Section, kind: table::Section) {
     for entry in &section.options {
         let inherited = context.document.defaults.iter().any(|d| d.key == entry.key);
         if inherited || table::row(kind, &entry.key).is_some() {
             continue;
         }
-        context.warn(format!(
+        let line = format!(
             "unknown key {} in section {} (file: {}, line: {})",
             quote(&entry.key),
             quote(&section.name),
             quote(&entry.file),
             entry.line
-        ));
+        );
+        context.remark(section, Some(&entry.key), "unknown key", line);
     }
 }

@@ -133,3 +133,20 @@ fn urls() {
         assert_eq!(text(url(bad)), format!("value '{bad}' is not a URL"));
     }
 }
+
+#[test]
+fn restart_limits() {
+    let secs = Duration::from_secs;
+    for (text, count, within) in [
+        ("5/60s", 5, secs(60)),
+        (" 5 / 60 ", 5, secs(60)),
+        ("1/0.5", 1, Duration::from_millis(500)),
+        ("20/1H", 20, secs(3600)),
+        ("3/2m", 3, secs(120)),
+    ] {
+        assert_eq!(restart_limit(text), Ok(RestartLimit { count, within }), "{text}");
+    }
+    for bad in ["5", "/60", "5/", "5/s", "0/1", "-1/1", "5/0", "10001/1", "5/1d", "5/60ss"] {
+        assert!(restart_limit(bad).is_err(), "{bad}");
+    }
+}

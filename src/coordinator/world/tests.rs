@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::config::options::{Autorestart, Program};
+use crate::config::options::{Autorestart, GroupKind, Program, Retries};
 use crate::process::machine::SpawnFailure;
 use Target::All;
 
@@ -32,7 +32,7 @@ fn idle(name: &str) -> Program {
 
 fn group(name: &str, priority: i64, programs: impl IntoIterator<Item = Program>) -> Arc<Group> {
     let processes = programs.into_iter().map(Arc::new).collect();
-    Arc::new(Group { name: name.to_owned(), priority, processes })
+    Arc::new(Group { name: name.to_owned(), priority, kind: GroupKind::Programs, processes })
 }
 
 /// A program that is its own group.

@@ -205,7 +205,7 @@ fn spawn_failure_backs_off() {
 
 #[test]
 fn lack_of_resources_is_retried_without_end() {
-    let mut life = Life::new(|p| p.startretries = 0);
+    let mut life = Life::new(|p| p.startretries = Retries::Limited(0));
     life.take(Input::Start);
     for round in 1..20u64 {
         life.take(Input::SpawnFailed(SpawnFailure {
@@ -326,7 +326,7 @@ fn a_drain_that_hangs_delays_the_exit_no_longer_than_its_limit() {
 
 #[test]
 fn retries_wait_one_second_more_each_time_and_end_in_fatal() {
-    let mut life = Life::new(|p| p.startretries = 2);
+    let mut life = Life::new(|p| p.startretries = Retries::Limited(2));
     life.take(Input::Start);
     for n in 1..=2u64 {
         life.take(failed("command is empty"));
@@ -352,7 +352,7 @@ fn retries_wait_one_second_more_each_time_and_end_in_fatal() {
 
 #[test]
 fn negative_startretries_is_fatal_at_the_first_failure() {
-    let mut life = Life::new(|p| p.startretries = -1);
+    let mut life = Life::new(|p| p.startretries = Retries::Limited(-1));
     life.take(Input::Start);
     life.take(failed("command is empty"));
     life.take(Input::Deadline);

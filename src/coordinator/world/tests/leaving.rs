@@ -115,7 +115,10 @@ fn backoff_becomes_fatal_without_a_line_when_its_group_has_its_turn() {
 
 #[test]
 fn the_last_try_may_fail_while_another_group_stops() {
-    let mut play = Play::new([alone(with("a", |p| p.startretries = -1)), alone(program("b"))]);
+    let mut play = Play::new([
+        alone(with("a", |p| p.startretries = Retries::Limited(-1))),
+        alone(program("b")),
+    ]);
     play.sleep(0);
     play.spawned("b");
     play.step(SHUTDOWN);

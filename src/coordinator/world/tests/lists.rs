@@ -73,7 +73,7 @@ fn every_state() -> Play {
     let mut play = Play::up([
         alone(idle("stopped")),
         alone(quiet("exited")),
-        alone(with("fatal", |p| p.startretries = -1)),
+        alone(with("fatal", |p| p.startretries = Retries::Limited(-1))),
         alone(program("unknown")),
         alone(program("stopping")),
         alone(program("running")),

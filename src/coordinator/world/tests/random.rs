@@ -232,7 +232,7 @@ impl Chaos {
             p.autostart = random.one_in(2);
             p.autorestart = random.pick(&rules);
             p.startsecs = random.pick(&[-1, 0, 1, 3]);
-            p.startretries = random.pick(&[-1, 0, 2]);
+            p.startretries = Retries::Limited(random.pick(&[-1, 0, 2]));
             p.stopwaitsecs = random.pick(&[-1, 0, 1, 10]);
         })
     }
