@@ -18,9 +18,10 @@ use std::time::Duration;
 
 use super::exit::ExitStatus;
 use super::notice::{Notice, Purpose, Scope};
+use super::restarts::Restarts;
 use super::state::ProcessState;
 use super::time::{Mono, Now, secs};
-use crate::config::options::{Autorestart, Program, Retries};
+use crate::config::options::{Autorestart, Program, RestartLimit, Retries};
 use crate::config::signal;
 
 /// How long a drain may hold back the exit: a log on a disk that hangs must not.
@@ -152,6 +153,8 @@ pub struct Process {
     stopped_at: Option<Now>,
     /// Starts that failed since it was last RUNNING.
     backoff: u32,
+    /// Where restarts wait, and when they are too many.
+    restarts: Restarts,
     /// Spawns in a row for which resources were lacking.
     lacking: u32,
     /// An exit is what was asked for.
@@ -177,6 +180,7 @@ impl Process {
             started: None,
             stopped_at: None,
             backoff: 0,
+            restarts: Restarts::default(),
             lacking: 0,
             killing: false,
             stop_unsent: false,
@@ -254,21 +258,21 @@ impl Process {
             (S::Stopped, I::Deadline) if may_spawn && self.wants_autostart() => {
                 self.start(now, out);
             }
-            (S::Stopped, I::Start) => self.start(now, out),
+            (S::Stopped, I::Start) => self.start_anew(now, out),
             (S::Stopped, I::Deadline | I::Stop | I::GiveUp | I::Signal(_)) => {}
 
             (S::Exited, I::Deadline) if may_spawn && self.wants_restart() => self.start(now, out),
-            (S::Exited, I::Start) => self.start(now, out),
+            (S::Exited, I::Start) => self.start_anew(now, out),
             (S::Exited, I::Deadline | I::Stop | I::GiveUp | I::Signal(_)) => {}
 
-            (S::Fatal, I::Start) => self.start(now, out),
+            (S::Fatal, I::Start) => self.start_anew(now, out),
             (S::Fatal, I::Deadline | I::Stop | I::GiveUp | I::Signal(_)) => {}
 
-            (S::Backoff, I::Deadline) if !self.has_retries() => self.give_up(Told::Yes, out),
+            (S::Backoff, I::Deadline) if !self.has_retries() => self.give_up(GaveUp::Retries, out),
             (S::Backoff, I::Deadline) if may_spawn && self.is_due(now) => self.start(now, out),
-            (S::Backoff, I::Start) => self.start(now, out),
+            (S::Backoff, I::Start) => self.start_anew(now, out),
             (S::Backoff, I::Stop) => self.stop_in_backoff(out),
-            (S::Backoff, I::GiveUp) => self.give_up(Told::No, out),
+            (S::Backoff, I::GiveUp) => self.give_up(GaveUp::Shutdown, out),
             (S::Backoff, I::Deadline | I::Signal(_)) => {}
 
             (S::Starting, I::Deadline) if self.exit.is_some() => self.finish_if_late(now, out),
@@ -376,8 +380,14 @@ impl Process {
             ProcessState::Stopped if from == ProcessState::Stopping => self.last_pid,
             _ => 0,
         });
-        let tries = self.backoff;
+        let tries = self.backoff.max(self.restarts.waits());
         out.push(Effect::Transition(Transition { from, to, pid, tries, expected }));
+    }
+
+    /// By request: earlier restarts no longer count, though failed starts do.
+    fn start_anew(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.restarts.forgive();
+        self.start(now, out);
     }
 
     fn start(&mut self, now: Now, out: &mut Vec<Effect>) {
@@ -422,15 +432,30 @@ impl Process {
             self.due = Some(now.mono + Duration::from_secs(u64::from(delay)));
             self.enter(ProcessState::Backoff, false, out);
         } else {
-            self.back_off(now, out);
+            self.back_off(now.mono, out);
+            self.is_one_too_many(now.mono, out);
         }
     }
 
-    fn back_off(&mut self, now: Now, out: &mut Vec<Effect>) {
+    /// A start has failed.
+    fn back_off(&mut self, now: Mono, out: &mut Vec<Effect>) {
         self.lacking = 0;
         self.backoff = self.backoff.saturating_add(1);
-        self.due = Some(now.mono + Duration::from_secs(u64::from(self.backoff)));
+        self.wait_for_restart(now, out);
+    }
+
+    /// The next start waits its time.
+    fn wait_for_restart(&mut self, now: Mono, out: &mut Vec<Effect>) {
+        let delay = self.restarts.next_wait(&self.program.restart);
+        self.due = Some(now + delay);
         self.enter(ProcessState::Backoff, false, out);
+    }
+
+    /// Counts a restart to come; true: it is one too many, and the process is FATAL.
+    fn is_one_too_many(&mut self, now: Mono, out: &mut Vec<Effect>) -> bool {
+        let Some(limit) = self.restarts.exceeded(now, &self.program.restart) else { return false };
+        self.give_up(GaveUp::Limit(limit), out);
+        true
     }
 
     fn fail_spawn_to_stop(&mut self, failure: SpawnFailure, out: &mut Vec<Effect>) {
@@ -443,13 +468,20 @@ impl Process {
         self.enter(ProcessState::Stopped, false, out);
     }
 
-    fn give_up(&mut self, told: Told, out: &mut Vec<Effect>) {
+    fn give_up(&mut self, why: GaveUp, out: &mut Vec<Effect>) {
         self.due = None;
         self.backoff = 0;
         self.lacking = 0;
+        self.restarts = Restarts::default();
         self.enter(ProcessState::Fatal, false, out);
-        if told == Told::Yes {
-            out.push(Effect::Notice(Notice::EnteredFatal));
+        match why {
+            GaveUp::Shutdown => {}
+            GaveUp::Retries => out.push(Effect::Notice(Notice::EnteredFatal)),
+            GaveUp::Limit(limit) => {
+                let notice = Notice::TooManyRestarts(limit);
+                self.spawn_error = Some(notice.reason());
+                out.push(Effect::Notice(notice));
+            }
         }
     }
 
@@ -461,6 +493,9 @@ impl Process {
 
     fn succeed(&mut self, out: &mut Vec<Effect>) {
         self.backoff = 0;
+        if self.program.restart.reset.is_none() {
+            self.restarts.begin_anew();
+        }
         self.lacking = 0;
         self.due = None;
         self.enter(ProcessState::Running, false, out);
@@ -556,6 +591,9 @@ impl Process {
         let Some(PendingExit { status, at }) = self.exit.take() else { return };
         let lived = at.mono.saturating_sub(self.started.map_or(at.mono, |s| s.mono));
         let too_quick = lived < secs(self.program.startsecs);
+        if self.program.restart.reset.is_some_and(|reset| lived >= reset) {
+            self.restarts.begin_anew();
+        }
         self.stopped_at = Some(at);
         self.stop_unsent = false;
         self.due = None;
@@ -564,10 +602,15 @@ impl Process {
         } else if self.state == ProcessState::Starting && too_quick {
             self.spawn_error = Some("Exited too quickly (process log may have details)".to_owned());
             self.exit_code = None;
-            self.back_off(at, out);
+            self.back_off(at.mono, out);
             out.push(Effect::Notice(Notice::Exited { status, expected: false }));
+            self.is_one_too_many(at.mono, out);
         } else {
+            let short = self.program.restart.reset.is_some_and(|reset| lived < reset);
             self.finish_run(status, out);
+            if self.wants_restart() && !self.is_one_too_many(at.mono, out) && short {
+                self.wait_for_restart(at.mono, out);
+            }
         }
     }
 
@@ -583,6 +626,9 @@ impl Process {
         let code = status.code();
         let expected = self.is_listed(code);
         self.backoff = 0;
+        if self.program.restart.reset.is_none() {
+            self.restarts.begin_anew();
+        }
         self.lacking = 0;
         self.exit_code = Some(code);
         if self.state == ProcessState::Starting {
@@ -596,11 +642,15 @@ impl Process {
     }
 }
 
-/// Whether giving up gets its line in the log.
+/// Why there are no more tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    Yes,
-    No,
+enum GaveUp {
+    /// "startretries".
+    Retries,
+    /// "restart_limit".
+    Limit(RestartLimit),
+    /// The daemon leaves; no line tells it.
+    Shutdown,
 }
 
 #[cfg(test)]

@@ -8,5 +8,6 @@ pub mod info;
 pub mod machine;
 pub mod name;
 pub mod notice;
+pub mod restarts;
 pub mod state;
 pub mod time;

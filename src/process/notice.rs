@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::exit::ExitStatus;
-use crate::config::options::LogLevel;
+use crate::config::options::{LogLevel, RestartLimit};
 use crate::config::signal;
 
 /// Whom a signal reaches.
@@ -42,6 +42,8 @@ pub enum Notice {
     },
     /// No more tries.
     EnteredFatal,
+    /// No more restarts: this limit was passed.
+    TooManyRestarts(RestartLimit),
     /// It ended without being asked to.
     Exited {
         /// How.
@@ -104,6 +106,7 @@ impl Notice {
             | Self::SpawnError(_)
             | Self::EnteredRunning { .. }
             | Self::EnteredFatal
+            | Self::TooManyRestarts(_)
             | Self::Exited { expected: true, .. }
             | Self::Stopped { listed: true, .. }
             | Self::WaitingToStop => LogLevel::Info,
@@ -114,6 +117,18 @@ impl Notice {
                 LogLevel::Debug
             }
             Self::SignalRefused { .. } => LogLevel::Critical,
+        }
+    }
+
+    /// What clients are told where the line gives a reason; empty for most.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::SpawnError(why) => why.clone(),
+            Self::TooManyRestarts(RestartLimit { count, within }) => {
+                let secs = within.as_secs_f64();
+                format!("more than {count} restarts in {secs} seconds (restart_limit)")
+            }
+            _ => String::new(),
         }
     }
 
@@ -141,6 +156,9 @@ impl fmt::Display for Worded<'_> {
             ),
             Notice::EnteredFatal => {
                 write!(f, "gave up: {name} entered FATAL state, too many start retries too quickly")
+            }
+            Notice::TooManyRestarts(_) => {
+                write!(f, "gave up: {name} entered FATAL state, {}", self.notice.reason())
             }
             Notice::Exited { status, expected } => {
                 let word = if *expected { "expected" } else { "not expected" };

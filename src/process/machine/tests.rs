@@ -3,6 +3,8 @@
 use super::*;
 use crate::process::state::ALL;
 
+mod policy;
+
 const PID: i32 = 42;
 
 /// A process, and a clock that only the test moves.
