@@ -21,9 +21,10 @@
 //! # Who may know whom
 //!
 //! `daemon → http → coordinator → child → log, sys →` the pure modules; `ctl → xml_rpc, config`;
-//! among the pure ones `rpc → process → config`. Pure are [`config`], [`process`], [`rpc`],
-//! [`xml_rpc`], [`getopt`] and in [`coordinator`] its world and its waiters: no descriptor, no
-//! clock, no thread, no unsafe code; time comes in as a value. `tests/layers.rs` holds them to it.
+//! among the pure ones `rpc → event → process → config`. Pure are [`config`], [`process`],
+//! [`event`], [`rpc`], [`xml_rpc`], [`getopt`] and in [`coordinator`] its world and its waiters: no
+//! descriptor, no clock, no thread, no unsafe code; time comes in as a value. `tests/layers.rs`
+//! holds them to it.
 //!
 //! # Threads
 //!
@@ -62,6 +63,7 @@ pub mod config;
 pub mod coordinator;
 pub mod ctl;
 pub mod daemon;
+pub mod event;
 pub mod getopt;
 pub mod http;
 pub mod log;
