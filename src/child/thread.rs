@@ -271,6 +271,7 @@ impl Stream {
     fn close(&mut self, speaker: Speaker<'_>) {
         let fd = self.fd();
         self.pipe = None;
+        self.log.finish(speaker);
         let (name, output) = (speaker.name, self.output.name());
         speaker.logger.log(
             LogLevel::Debug,
@@ -392,6 +393,7 @@ impl<'a> Pump<'a> {
         let mut buffer = self.take_buffer();
         for stream in self.streams.iter_mut().flatten() {
             stream.drain(&mut buffer, speaker);
+            stream.log.finish(speaker);
         }
         self.job.buffers.put(buffer);
         Orders::End

@@ -46,7 +46,7 @@ pub fn new_group(group: &Arc<Group>, main: &Supervisord, tell: &mut dyn FnMut(St
 fn logs(program: &Program, main: &Supervisord, tell: &mut dyn FnMut(String)) -> Logs {
     let stdout = target(program, &program.stdout, Output::Stdout, main, tell);
     let stderr = if program.redirect_stderr {
-        Target { file: None, syslog: false }
+        Target { file: None, syslog: false, capture: None }
     } else {
         target(program, &program.stderr, Output::Stderr, main, tell)
     };
@@ -70,7 +70,8 @@ fn target(
             Some(LogFile { path, auto: true, limits })
         }
     };
-    Target { file, syslog: channel.syslog }
+    let capture = usize::try_from(channel.capture_maxbytes).ok().filter(|bytes| *bytes > 0);
+    Target { file, syslog: channel.syslog, capture }
 }
 
 /// Creates an AUTO log, empty, under a name that nothing has.

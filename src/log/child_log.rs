@@ -7,6 +7,7 @@ use super::activity::Logger;
 use super::ansi::Ansi;
 use super::rotating::{Limits, Rotating, Trouble};
 use crate::config::options::LogLevel;
+use crate::event::capture::{Capture, Piece};
 use crate::sys::file::Mode;
 use crate::sys::{errno, syslog};
 
@@ -36,6 +37,8 @@ pub struct Target {
     pub file: Option<LogFile>,
     /// Lines go to the system's log as well.
     pub syslog: bool,
+    /// Bytes of a message between capture tokens that are kept; `None`: tokens mean nothing.
+    pub capture: Option<usize>,
 }
 
 /// A child's log file.
@@ -75,6 +78,7 @@ pub struct ChildLog {
     syslog: bool,
     ansi: Option<Ansi>,
     stripped: Vec<u8>,
+    capture: Option<Box<Capture>>,
 }
 
 /// What a channel's log needs to speak for itself.
@@ -113,7 +117,9 @@ impl ChildLog {
             tell(output, file.as_ref(), &trouble, speaker);
         }
         let ansi = strip_ansi.then(Ansi::default);
-        Ok(ChildLog { output, file, syslog: target.syslog, ansi, stripped: Vec::new() })
+        let capture = target.capture.map(|maxbytes| Box::new(Capture::new(maxbytes)));
+        let (syslog, stripped) = (target.syslog, Vec::new());
+        Ok(ChildLog { output, file, syslog, ansi, stripped, capture })
     }
 
     /// Takes what the child wrote.
@@ -127,6 +133,40 @@ impl ChildLog {
                 stripped.as_slice()
             }
         };
+        match self.capture.take() {
+            None => self.deliver(Piece::Plain(data), speaker),
+            Some(mut capture) => {
+                capture.feed(data, &mut |piece| self.deliver(piece, speaker));
+                self.capture = Some(capture);
+            }
+        }
+        self.stripped = stripped;
+    }
+
+    /// The output has ended: what may have been the begin of a token was none.
+    pub fn finish(&mut self, speaker: Speaker<'_>) {
+        if let Some(mut capture) = self.capture.take() {
+            capture.finish(&mut |piece| self.deliver(piece, speaker));
+        }
+    }
+
+    fn deliver(&mut self, piece: Piece<'_>, speaker: Speaker<'_>) {
+        let (name, output) = (speaker.name, self.output.name());
+        match piece {
+            Piece::Plain(data) => {
+                self.keep(data, speaker);
+                self.show(data, speaker);
+            }
+            Piece::Captured(data) => self.show(data, speaker),
+            Piece::Message(_) => {
+                let line = format_args!("'{name}' {output} emitted a comm event");
+                speaker.logger.log(LogLevel::Debug, line);
+            }
+        }
+    }
+
+    /// To the file and to the system's log.
+    fn keep(&mut self, data: &[u8], speaker: Speaker<'_>) {
         if let Some(file) = &mut self.file {
             let mut troubles = Vec::new();
             file.write(data, &mut |trouble| troubles.push(trouble));
@@ -137,12 +177,15 @@ impl ChildLog {
                 syslog::line(&format!("{} {line}", speaker.name));
             }
         }
+    }
+
+    /// To the activity log, for those who look for a fault.
+    fn show(&self, data: &[u8], speaker: Speaker<'_>) {
         if speaker.logger.writes(LogLevel::Debug) {
             let (name, output) = (speaker.name, self.output.name());
             let text = String::from_utf8_lossy(data);
             speaker.logger.log(LogLevel::Debug, format_args!("'{name}' {output} output:\n{text}"));
         }
-        self.stripped = stripped;
     }
 
     /// Opens the file by its name again.

@@ -265,3 +265,46 @@ fn a_fifo_without_a_reader_does_not_keep_a_program_from_running() {
     std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
     assert_eq!(line, "tick\n");
 }
+
+#[test]
+fn captured_output_does_not_reach_the_log() {
+    let speaker = "#!/bin/sh
+printf 'a line before the message\\n<!--XSUPER'; sleep 0.2
+printf 'VISOR:BEGIN-->secret<!--'; sleep 0.2
+printf 'XSUPERVISOR:END-->a line behind the message\\n'
+printf '<!--XSUPERVISOR:BEGIN-->again<!--XSUPERVISOR:END-->the last line of them all\\n'
+sleep 1000
+";
+    let d = Setup::new()
+        .supervisord("loglevel=debug")
+        .script("speaker", speaker)
+        .program(
+            "a",
+            "command=%(here)s/speaker\nstdout_logfile=%(here)s/a.log\nstdout_capture_maxbytes=1MB",
+        )
+        .program("b", "command=%(here)s/speaker\nstdout_logfile=%(here)s/b.log")
+        .start();
+    let plain = "a line before the message\na line behind the message\nthe last line of them all\n";
+    d.wait_file("a.log", 15, |text| text == plain);
+    d.wait_file("b.log", 15, |text| text.contains("secret<!--XSUPERVISOR:END-->a line"));
+    wait_for("both messages", 5, || {
+        (d.count("DEBG 'a' stdout emitted a comm event") == 2).then_some(())
+    });
+    assert_eq!(d.count("DEBG 'b' stdout emitted a comm event"), 0);
+}
+
+#[test]
+fn capture_mode_holds_nothing_back_at_the_exit() {
+    if !Side::ours_only("the original loses up to 24 bytes") {
+        return;
+    }
+    let d = Setup::new()
+        .program(
+            "a",
+            "command=/bin/sh -c \"printf 'short<!--XSUPERVISOR:BE'\"\nstartsecs=0\n\
+             autorestart=false\nstdout_logfile=%(here)s/a.log\nstdout_capture_maxbytes=1KB",
+        )
+        .start();
+    d.wait_log("INFO exited: a (exit status 0; expected)", 15);
+    assert_eq!(d.read("a.log"), "short<!--XSUPERVISOR:BE");
+}
