@@ -122,6 +122,7 @@ fn plan(job: &Job, resolved: Resolved, channels: &Channels) -> Result<Plan, Spaw
         environment: environment::of_child(&job.inherited, program, &job.group),
         directory: program.directory.clone().map(CString::new).transpose().map_err(with_nul)?,
         umask: program.umask,
+        session: program.setsid,
         descriptors: job.descriptors,
         identity: program.user.as_ref().map_or(Ok(None), privileges::identity_of),
         uid: program.user.as_ref().map_or(0, |user| user.uid),

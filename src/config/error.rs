@@ -136,15 +136,21 @@ pub enum ConfigError {
     FcgiOwner(String),
     /// "socket_mode" of a FastCGI program.
     FcgiMode(String),
-    /// A kind of section that is not built yet.
-    NotSupported {
+    /// `[eventlistener:x]` without "events".
+    NoEvents(String),
+    /// A section's "events" has a type that does not exist.
+    EventType(String, String),
+    /// A section's "buffer_size" below 1.
+    BufferSize(String, i64),
+    /// "result_handler" is not the stock one.
+    ForeignHandler {
         /// The section.
         section: String,
-        /// Where it was written.
-        file: String,
-        /// The line there.
-        line: usize,
+        /// The handler.
+        handler: String,
     },
+    /// redirect_stderr for an event listener.
+    RedirectedListener(String),
     /// A fault that was noted already, where all are gathered; what depends on it can't be had.
     Noted,
 }
@@ -224,6 +230,10 @@ impl ConfigError {
             ConfigError::FcgiOwner(_) => key == "socket_owner",
             ConfigError::FcgiMode(_) => key == "socket_mode",
             ConfigError::Socket { .. } => key == "socket",
+            ConfigError::NoEvents(_) | ConfigError::EventType(..) => key == "events",
+            ConfigError::BufferSize(..) => key == "buffer_size",
+            ConfigError::ForeignHandler { .. } => key == "result_handler",
+            ConfigError::RedirectedListener(_) => key == "redirect_stderr",
             ConfigError::UnknownProgram { .. } | ConfigError::AmbiguousProgram { .. } => {
                 key == "programs"
             }
@@ -300,12 +310,11 @@ impl fmt::Display for ConfigError {
                  supported (file: {}, line: {line})",
                 quote(file)
             ),
-            E::NotSupported { section, file, line } => write!(
-                f,
-                "section [{section}] is of a kind that is not supported yet (file: {}, line: \
-                 {line})",
-                quote(file)
-            ),
+            E::NoEvents(_)
+            | E::EventType(..)
+            | E::BufferSize(..)
+            | E::ForeignHandler { .. }
+            | E::RedirectedListener(_) => self.about_listeners(f),
             E::NoSocket(_)
             | E::Socket { .. }
             | E::SocketBacklog(_)
@@ -371,6 +380,30 @@ impl ConfigError {
             E::AmbiguousProgram { section, program } => write!(
                 f,
                 "[{section}] name {program} is ambiguous (exists as program and fcgi-program)"
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn about_listeners(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConfigError as E;
+        match self {
+            E::NoEvents(section) => write!(f, "[{section}] section requires an \"events\" line"),
+            E::EventType(section, name) => {
+                write!(f, "Unknown event type {name} in [{section}] events")
+            }
+            E::BufferSize(section, size) => {
+                write!(f, "[{section}] section sets invalid buffer_size ({size})")
+            }
+            E::ForeignHandler { section, handler } => write!(
+                f,
+                "{handler} cannot be resolved within [{section}]: Python extensions are not \
+                 supported"
+            ),
+            E::RedirectedListener(section) => write!(
+                f,
+                "[{section}] section sets redirect_stderr=true but this is not allowed because it \
+                 will interfere with the eventlistener protocol"
             ),
             _ => Ok(()),
         }

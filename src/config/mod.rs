@@ -10,6 +10,7 @@ pub mod command_line;
 pub mod dialect;
 pub mod document;
 pub mod error;
+pub mod event_kind;
 pub mod expand;
 pub mod host;
 pub mod options;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::event_kind::Kind;
+
 /// A whole configuration, resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
@@ -171,6 +173,43 @@ pub enum GroupKind {
     Programs,
     /// Those of `[fcgi-program:x]`; each of them knows the socket.
     FastCgi,
+    /// Those of `[eventlistener:x]`: a pool.
+    EventListeners(Arc<Pool>),
+}
+
+/// What a pool of event listeners takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// "events": sorted, each once.
+    pub events: Vec<Kind>,
+    /// "buffer_size": events that may wait; at least 1.
+    pub buffer_size: usize,
+    /// "event_length".
+    pub event_length: EventLength,
+    /// "listener_error".
+    pub listener_error: ListenerError,
+    /// "ack_timeout": how long an answer may take; `None`: for ever.
+    pub ack_timeout: Option<Duration>,
+}
+
+/// "event_length": what `len` in an event's header counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventLength {
+    /// Characters, as Supervisor 4 does.
+    #[default]
+    Characters,
+    /// Bytes, as its manual says.
+    Bytes,
+}
+
+/// "listener_error": what becomes of a listener that breaks the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListenerError {
+    /// It gets no more events.
+    #[default]
+    Unknown,
+    /// It is stopped and started again.
+    Restart,
 }
 
 /// The socket of `[fcgi-program:x]`, shared by its processes.
@@ -247,6 +286,8 @@ pub struct Program {
     pub stopasgroup: bool,
     /// "killasgroup".
     pub killasgroup: bool,
+    /// "setsid": it leads a session of its own, not a process group only.
+    pub setsid: bool,
     /// "redirect_stderr".
     pub redirect_stderr: bool,
     /// The stdout_ options.
@@ -375,6 +416,7 @@ impl Program {
             stopwaitsecs: 10,
             stopasgroup: false,
             killasgroup: false,
+            setsid: false,
             redirect_stderr: false,
             stdout: channel.clone(),
             stderr: channel,

@@ -62,6 +62,7 @@ fn same_process(active: &Program, pending: &Program) -> bool {
         stopwaitsecs,
         stopasgroup,
         killasgroup,
+        setsid,
         redirect_stderr,
         stdout,
         stderr,
@@ -87,6 +88,7 @@ fn same_process(active: &Program, pending: &Program) -> bool {
         && *stopwaitsecs == pending.stopwaitsecs
         && *stopasgroup == pending.stopasgroup
         && *killasgroup == pending.killasgroup
+        && *setsid == pending.setsid
         && *redirect_stderr == pending.redirect_stderr
         && same_channel(stdout, &pending.stdout)
         && same_channel(stderr, &pending.stderr)

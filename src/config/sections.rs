@@ -23,6 +23,7 @@ mod ctl;
 mod daemon;
 mod fcgi;
 mod groups;
+mod listeners;
 mod plugins;
 mod programs;
 mod servers;

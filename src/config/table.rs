@@ -86,6 +86,12 @@ pub enum Kind {
     RestartLimit,
     /// The socket of a FastCGI program.
     Socket,
+    /// A comma list of event types.
+    Events,
+    /// `characters` or `bytes`.
+    EventLength,
+    /// `unknown` or `restart`.
+    ListenerError,
     /// A decimal number.
     Integer,
     /// `true`, `false` and their like.
@@ -222,6 +228,7 @@ pub const ROWS: &[Row] = &[
     r(S::Program, "stopwaitsecs", K::Integer, Some("10"), "seconds from that signal to KILL"),
     r(S::Program, "stopasgroup", K::Boolean, Some("false"), "send the stop signal to the process group"),
     r(S::Program, "killasgroup", K::Boolean, None, "send KILL to the process group; default: as stopasgroup"),
+    r(S::Program, "setsid", K::Boolean, Some("false"), "lead a session of its own, not a process group only"),
     r(S::Program, "user", K::User, None, "user that runs it"),
     r(S::Program, "redirect_stderr", K::Boolean, Some("false"), "stderr goes where stdout goes"),
     r(S::Program, "stdout_logfile", K::ChildLog, Some("AUTO"), "log of stdout"),
@@ -242,6 +249,12 @@ pub const ROWS: &[Row] = &[
     r(S::Program, "serverurl", K::Text, None, "URL in SUPERVISOR_SERVER_URL; AUTO: computed"),
 
     r(S::EventListener, "priority", K::Integer, Some("-1"), "order of start and stop of the pool, the lowest first"),
+    r(S::EventListener, "events", K::Events, None, "types of events that it gets"),
+    r(S::EventListener, "buffer_size", K::Integer, Some("10"), "events that may wait for a listener"),
+    r(S::EventListener, "result_handler", K::Text, Some("supervisor.dispatchers:default_handler"), "what reads results; there is no other"),
+    r(S::EventListener, "event_length", K::EventLength, Some("characters"), "what len in a header counts: characters or bytes"),
+    r(S::EventListener, "listener_error", K::ListenerError, Some("unknown"), "a listener that breaks the protocol: unknown, it gets no more, or restart"),
+    r(S::EventListener, "ack_timeout", K::Seconds, None, "seconds that a listener may take for a result; default: for ever"),
 
     r(S::FcgiProgram, "socket", K::Socket, None, "the socket its processes share: tcp://host:port or unix:///path"),
     r(S::FcgiProgram, "socket_backlog", K::Integer, None, "connections that may wait for it; default: what the system allows"),
@@ -282,7 +295,10 @@ mod tests {
                 Kind::Retries => values::retries(default).is_ok(),
                 Kind::Backoff => values::backoff(default).is_ok(),
                 Kind::RestartLimit => values::restart_limit(default).is_ok(),
+                Kind::EventLength => values::event_length(default).is_ok(),
+                Kind::ListenerError => values::listener_error(default).is_ok(),
                 Kind::Text
+                | Kind::Events
                 | Kind::Socket
                 | Kind::Strings
                 | Kind::User

@@ -5,7 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::dialect::is_space;
-use super::options::{Autorestart, Backoff, LogLevel, RestartLimit, Retries};
+use super::options::{
+    Autorestart, Backoff, EventLength, ListenerError, LogLevel, RestartLimit, Retries,
+};
 use super::quote::{quote, quote_short};
 use super::signal;
 
@@ -28,6 +30,10 @@ pub enum ValueError {
     Seconds(String),
     /// Neither "linear" nor "double".
     Backoff(String),
+    /// Neither "characters" nor "bytes".
+    EventLength(String),
+    /// Neither "unknown" nor "restart".
+    ListenerError(String),
     /// Not of the form `5/60s`.
     RestartLimit(String),
     /// Not a comma list of 0..255.
@@ -83,6 +89,12 @@ impl fmt::Display for ValueError {
             E::Seconds(v) => write!(f, "not a number of seconds: {}", quote(v)),
             E::Backoff(v) => {
                 write!(f, "invalid 'restart_backoff' value {}: linear or double", quote(v))
+            }
+            E::EventLength(v) => {
+                write!(f, "invalid 'event_length' value {}: characters or bytes", quote(v))
+            }
+            E::ListenerError(v) => {
+                write!(f, "invalid 'listener_error' value {}: unknown or restart", quote(v))
             }
             E::RestartLimit(v) => write!(
                 f,
@@ -247,6 +259,30 @@ pub fn backoff(text: &str) -> Result<Backoff, ValueError> {
         "linear" => Ok(Backoff::Linear),
         "double" => Ok(Backoff::Double),
         _ => Err(ValueError::Backoff(text.to_owned())),
+    }
+}
+
+/// `characters` or `bytes`, in any case.
+///
+/// # Errors
+/// [`ValueError::EventLength`].
+pub fn event_length(text: &str) -> Result<EventLength, ValueError> {
+    match text.to_lowercase().as_str() {
+        "characters" => Ok(EventLength::Characters),
+        "bytes" => Ok(EventLength::Bytes),
+        _ => Err(ValueError::EventLength(text.to_owned())),
+    }
+}
+
+/// `unknown` or `restart`, in any case.
+///
+/// # Errors
+/// [`ValueError::ListenerError`].
+pub fn listener_error(text: &str) -> Result<ListenerError, ValueError> {
+    match text.to_lowercase().as_str() {
+        "unknown" => Ok(ListenerError::Unknown),
+        "restart" => Ok(ListenerError::Restart),
+        _ => Err(ValueError::ListenerError(text.to_owned())),
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Plan {
     pub directory: Option<CString>,
     /// Its mask for new files.
     pub umask: Option<u32>,
+    /// It leads a session of its own, else a process group only.
+    pub session: bool,
     /// Its limit of descriptors, where the daemon's own is another.
     pub descriptors: Option<Descriptors>,
     /// Whom it becomes; a text: why it can't.
@@ -239,8 +241,8 @@ extern "C" fn child_entry(argument: *mut c_void) -> c_int {
 fn child(prepared: &Prepared<'_>) -> ! {
     let plan = prepared.plan;
     reset_signals();
-    // SAFETY: integers only.
-    unsafe { libc::setpgid(0, 0) };
+    // SAFETY: integers only. Neither can fail in a new process.
+    unsafe { if plan.session { libc::setsid() } else { libc::setpgid(0, 0) } };
     if let Err(number) = place_descriptors(prepared) {
         fail(prepared, Step::Descriptors, number);
     }

@@ -122,6 +122,18 @@ fn it_leads_a_group_in_the_daemons_session_with_three_descriptors() {
 }
 
 #[test]
+fn with_setsid_it_leads_a_session() {
+    if !Side::ours_only("setsid= is a key of ours") {
+        return;
+    }
+    let d = Setup::new().program("a", "command=/bin/sleep 1000\nsetsid=true").start();
+    d.wait_state("a", "RUNNING", 15);
+    let pid = d.pid_of("a");
+    let child = process_stat(pid).unwrap();
+    assert_eq!((child.group, child.session), (pid, pid));
+}
+
+#[test]
 fn standard_input_stays_open() {
     let d = Setup::new().program("a", "command=/bin/cat\nstdout_logfile=%(here)s/out.log").start();
     d.wait_state("a", "RUNNING", 15);

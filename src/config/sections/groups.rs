@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Context, fcgi, programs};
+use super::{Context, fcgi, listeners, programs};
 use crate::config::document::Section;
 use crate::config::error::ConfigError;
 use crate::config::options::{GroupKind, Program};
@@ -34,10 +34,8 @@ pub(super) fn read<'a>(context: &Context<'a>) -> Result<Vec<Draft<'a>>, ConfigEr
     for (section, name) in of("program:").filter(|(s, _)| !taken.contains(&s.name)) {
         groups.extend(context.attempt(section, || alone(context, section, name))?);
     }
-    for (section, _) in of("eventlistener:") {
-        let (name, file) = (section.name.clone(), section.file.to_string());
-        let error = ConfigError::NotSupported { section: name, file, line: section.line };
-        context.tolerate(section, error)?;
+    for (section, name) in of("eventlistener:") {
+        groups.extend(context.attempt(section, || pool(context, section, name))?);
     }
     for (section, name) in of("fcgi-program:").filter(|(s, _)| !taken.contains(&s.name)) {
         groups.extend(context.attempt(section, || alone(context, section, name))?);
@@ -116,6 +114,21 @@ fn alone<'a>(
     } else {
         GroupKind::Programs
     };
+    let processes = last_of_each(context, section, processes);
+    Ok(Draft { section, name, priority, kind, processes })
+}
+
+/// Event listeners, whose own priority is not that of their pool.
+fn pool<'a>(
+    context: &Context<'a>,
+    section: &'a Section,
+    name: &str,
+) -> Result<Draft<'a>, ConfigError> {
+    let name = values::name(name)?;
+    let names = context.names_here();
+    let priority = context.reader(section).get("priority", &names, values::integer)?;
+    let kind = GroupKind::EventListeners(listeners::read(context, section)?);
+    let processes = programs::read(context, section, &name)?;
     let processes = last_of_each(context, section, processes);
     Ok(Draft { section, name, priority, kind, processes })
 }

@@ -90,6 +90,7 @@ struct Common {
     stopasgroup: bool,
     killasgroup: bool,
     exitcodes: Vec<i32>,
+    setsid: bool,
     redirect_stderr: bool,
     numprocs: i64,
     numprocs_start: i64,
@@ -121,6 +122,7 @@ impl Common {
         let stopasgroup = boolean("stopasgroup")?;
         let killasgroup = reader.find("killasgroup", names, values::boolean)?;
         let exitcodes = reader.get("exitcodes", names, values::exit_codes)?;
+        let setsid = boolean("setsid")?;
         let redirect_stderr = boolean("redirect_stderr")?;
         let numprocs = integer("numprocs")?;
         let numprocs_start = integer("numprocs_start")?;
@@ -148,6 +150,7 @@ impl Common {
             stopasgroup,
             killasgroup: killasgroup.unwrap_or(stopasgroup),
             exitcodes,
+            setsid,
             redirect_stderr,
             numprocs,
             numprocs_start,
@@ -219,6 +222,7 @@ impl Common {
             stopwaitsecs: self.stopwaitsecs,
             stopasgroup: self.stopasgroup,
             killasgroup: self.killasgroup,
+            setsid: self.setsid,
             redirect_stderr: self.redirect_stderr,
             stdout,
             stderr,

@@ -3,13 +3,15 @@ use std::time::Duration;
 use super::*;
 use crate::config::command_line::Given;
 use crate::config::options::{
-    Autorestart, Backoff, Channel, ChildLog, FcgiAddress, FcgiSocket, GroupKind, LogLevel, MainLog,
-    RestartLimit, RestartPolicy, Retries, ServerAddress, User,
+    Autorestart, Backoff, Channel, ChildLog, EventLength, FcgiAddress, FcgiSocket, GroupKind,
+    ListenerError, LogLevel, MainLog, Pool, RestartLimit, RestartPolicy, Retries, ServerAddress,
+    User,
 };
 
 mod check;
 mod errors;
 mod fcgi;
+mod pools;
 
 /// A machine with `/dir`, `/tmp` and `/home/me`, and the users root (0) and me (7).
 struct Fake;

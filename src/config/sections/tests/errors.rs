@@ -126,11 +126,6 @@ fn groups() {
             "Format string '%(program_name)s' for 'program:a.priority' contains names \
              ('program_name') which cannot be expanded. Available names: ENV_X, here",
         ),
-        (
-            "[eventlistener:l]\n",
-            "section [eventlistener:l] is of a kind that is not supported yet (file: \
-             '/dir/x.conf', line: 2)",
-        ),
     ] {
         assert_eq!(error(text), message);
     }

@@ -1,0 +1,59 @@
+//! `[eventlistener:x]`: what makes its processes a pool.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::Context;
+use crate::config::document::Section;
+use crate::config::error::ConfigError;
+use crate::config::event_kind::Kind;
+use crate::config::options::Pool;
+use crate::config::values;
+
+/// The one reader of results. Others would be Python code.
+const STOCK_HANDLER: &str = "supervisor.dispatchers:default_handler";
+
+/// Reads what a pool takes, in Supervisor's order.
+///
+/// # Errors
+/// Those of its options; none of them names the file, as in Supervisor.
+pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Arc<Pool>, ConfigError> {
+    let reader = context.reader(section);
+    let names = context.names_here();
+    let name = || section.name.clone();
+    let buffer_size = reader.get("buffer_size", &names, |text| {
+        let size = values::integer(text)?;
+        let valid = usize::try_from(size).ok().filter(|size| *size > 0);
+        valid.ok_or_else(|| ConfigError::BufferSize(name(), size))
+    })?;
+    reader.get("result_handler", &names, |text| match text {
+        STOCK_HANDLER => Ok(()),
+        _ => Err(ConfigError::ForeignHandler { section: name(), handler: text.to_owned() }),
+    })?;
+    let events =
+        reader.need("events", &names, |text| events(text, section), ConfigError::NoEvents)?;
+    reader.get("redirect_stderr", &names, |text| match values::boolean(text)? {
+        true => Err(ConfigError::RedirectedListener(name())),
+        false => Ok(()),
+    })?;
+    Ok(Arc::new(Pool {
+        events,
+        buffer_size,
+        event_length: reader.get("event_length", &names, values::event_length)?,
+        listener_error: reader.get("listener_error", &names, values::listener_error)?,
+        ack_timeout: reader.find("ack_timeout", &names, values::seconds)?,
+    }))
+}
+
+/// A comma list of types in any case; the order means nothing.
+fn events(text: &str, section: &Section) -> Result<Vec<Kind>, ConfigError> {
+    let section = || section.name.clone();
+    let kind = |name: String| {
+        Kind::parse(&name).ok_or_else(|| ConfigError::EventType(section(), name.to_uppercase()))
+    };
+    let mut events =
+        values::strings(text).into_iter().map(kind).collect::<Result<Vec<Kind>, _>>()?;
+    events.sort_unstable();
+    events.dedup();
+    if events.is_empty() { Err(ConfigError::NoEvents(section())) } else { Ok(events) }
+}
