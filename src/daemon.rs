@@ -17,6 +17,7 @@ use crossbeam_channel::bounded;
 use self::command_line::Invocation;
 use self::restart::Place;
 use crate::VERSION;
+use crate::child::audience::Wanted;
 use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
 use crate::child::turns::Turns;
@@ -249,6 +250,8 @@ impl Ready {
             buffers: Buffers::default(),
             prepare: restart.prepare(),
             next_process: AtomicU64::new(0),
+            next_event: AtomicU64::new(0),
+            wanted: Wanted::default(),
         };
         Ok(Serving { means, server, pool: pool?, restart })
     }

@@ -16,13 +16,16 @@
 //! ```
 //!
 //! Whoever chases a wrong `exited:` line opens `coordinator/run.rs` (reaping), `process/machine.rs`
-//! (what the exit means) and `process/notice.rs` (its words).
+//! (what the exit means) and `process/notice.rs` (its words). An event is made of a change of
+//! state in `coordinator/world.rs`, worded in `event/payload.rs`, offered to the pools by
+//! `coordinator/events.rs`, buffered and sent by `event/pool.rs`; a listener's answer comes back
+//! through `child/thread.rs` to `event/protocol.rs`.
 //!
 //! # Who may know whom
 //!
 //! `daemon → http → coordinator → child → log, sys →` the pure modules; `ctl → xml_rpc, config`;
 //! among the pure ones `rpc → event → process → config`. Pure are [`config`], [`process`],
-//! [`event`], [`rpc`], [`xml_rpc`], [`getopt`] and in [`coordinator`] its world and its waiters: no
+//! [`event`], [`rpc`], [`xml_rpc`], [`getopt`] and in [`coordinator`] its world, events and waiters: no
 //! descriptor, no clock, no thread, no unsafe code; time comes in as a value. `tests/layers.rs`
 //! holds them to it.
 //!

@@ -10,8 +10,9 @@ use super::stdin::Stdin;
 use super::thread::{Job, Stream};
 use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
-use crate::log::child_log::{ChildLog, Output, Speaker};
+use crate::log::child_log::{ChildLog, Speaker};
 use crate::process::machine::SpawnFailure;
+use crate::process::output::Output;
 use crate::sys::pipe::{self, Pipe, pipe};
 use crate::sys::spawn::{self, Plan};
 use crate::sys::{errno, privileges};
@@ -81,7 +82,7 @@ fn open_output(job: &Job, output: Output) -> io::Result<(Stream, OwnedFd)> {
         pipe::give_to(read.as_fd(), user.uid);
         pipe::give_to(write.as_fd(), user.uid);
     }
-    let speaker = Speaker { name: &job.program.name, logger: &job.logger };
+    let speaker = Speaker { name: &job.program.name, logger: &job.logger, audience: job };
     let target = job.logs.target(output);
     let before = job.logs.was_opened(output);
     let log = ChildLog::open(output, target, job.strip_ansi, before, speaker)?;

@@ -56,6 +56,8 @@ pub enum ToChild {
     Stdin(Vec<u8>, Sender<Result<(), StdinError>>),
     /// Begin the log files anew.
     Clear(Sender<io::Result<()>>),
+    /// An event for a listener's stdin.
+    Event(Vec<u8>),
 }
 
 /// Why a letter was not taken.
@@ -130,6 +132,11 @@ impl Link {
             Err(Unposted::Closed) => Err(StdinError::Closed),
             Err(Unposted::Full) => Err(StdinError::Busy),
         }
+    }
+
+    /// Sends an event to a listener. Waits for nothing; false: it can't be taken.
+    pub fn send_event(&self, event: Vec<u8>) -> bool {
+        self.post(ToChild::Event(event)).is_ok()
     }
 
     /// Begins the log files anew.

@@ -2,6 +2,7 @@
 //! and ends once the child was reaped and its pipes are drained. It keeps no state, signals
 //! nobody and waits for no child.
 
+pub mod audience;
 pub mod buffers;
 pub mod command;
 pub mod environment;

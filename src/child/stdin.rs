@@ -41,6 +41,28 @@ impl Stdin {
         }
     }
 
+    /// All that was sent has been written.
+    pub fn is_written(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The child has closed it.
+    pub fn is_closed(&self) -> bool {
+        self.pipe.is_none()
+    }
+
+    /// Takes an event for a listener, whatever its size: there is never more than one.
+    ///
+    /// # Errors
+    /// Closed.
+    pub fn send_event(&mut self, event: Vec<u8>) -> Result<(), StdinError> {
+        if self.pipe.is_some() {
+            self.waiting.extend(event);
+            self.flush();
+        }
+        if self.pipe.is_none() { Err(StdinError::Closed) } else { Ok(()) }
+    }
+
     /// Takes bytes, and writes as much as goes at once.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::audience::Wanted;
 use super::buffers::Buffers;
 use super::environment::Inherited;
 use super::launch::{Live, launch};
@@ -16,10 +17,13 @@ use super::link::{Link, ToChild};
 use super::stdin::Stdin;
 use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
+use crate::event::payload::{self, Event, Origin};
+use crate::event::pool;
 use crate::log::activity::Logger;
-use crate::log::child_log::{ChildLog, Output, Speaker, Target};
+use crate::log::child_log::{Audience, ChildLog, Speaker, Spoken, Target};
 use crate::process::machine::SpawnFailure;
 use crate::process::notice::Notice;
+use crate::process::output::Output;
 use crate::sys::limits::Descriptors;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{pipe, stack, thread};
@@ -105,6 +109,10 @@ pub enum Report {
     Failed(SpawnFailure),
     /// All it wrote is in its logs.
     Drained,
+    /// It wrote something that is an event.
+    Occurred(Box<Event>),
+    /// It is an event listener, and this came of it.
+    Heard(Box<pool::Heard>),
     /// The thread has a defect; its child, if any, has nobody to read its output.
     Panicked(String),
 }
@@ -115,6 +123,10 @@ pub struct Job {
     pub program: Arc<Program>,
     /// Its group's name.
     pub group: Arc<str>,
+    /// It is an event listener.
+    pub listener: bool,
+    /// What listeners want.
+    pub wanted: Wanted,
     /// Where its output goes.
     pub logs: Arc<Logs>,
     /// Control sequences are dropped from it.
@@ -131,6 +143,47 @@ pub struct Job {
     pub descriptors: Option<Descriptors>,
     /// Where reports go.
     pub report: Box<dyn Fn(Report) + Send>,
+}
+
+/// What a listener wrote is passed on in pieces so large: many may wait for the coordinator.
+const PIECE: usize = 4096;
+
+impl Job {
+    /// Somebody acts on what the child writes, so small writes are not left to gather.
+    fn is_waited_for(&self) -> bool {
+        let wants = |output| self.logs.target(output).events && self.wants_pieces(output);
+        self.listener || wants(Output::Stdout) || wants(Output::Stderr)
+    }
+
+    /// Passes on what a listener says; `written`: it had been written all that it was sent.
+    fn pass_on(&self, output: Output, data: &[u8], written: bool) {
+        if self.listener && output == Output::Stdout {
+            let stdin = if written { pool::Stdin::Written } else { pool::Stdin::Waiting };
+            for piece in data.chunks(PIECE) {
+                self.tell(pool::Heard::Output { data: piece.to_vec(), stdin });
+            }
+        }
+    }
+
+    fn tell(&self, heard: pool::Heard) {
+        (self.report)(Report::Heard(Box::new(heard)));
+    }
+}
+
+impl Audience for Job {
+    fn wants_pieces(&self, output: Output) -> bool {
+        self.wanted.now().wants(payload::log_kind(output))
+    }
+
+    fn hear(&self, output: Output, spoken: Spoken<'_>) {
+        let origin = Origin { process: &self.program.name, group: &self.group };
+        let pid = self.link.slot.get().unwrap_or(0);
+        let event = match spoken {
+            Spoken::Piece(text) => Event::process_log(output, origin, pid, text),
+            Spoken::Message(text) => Event::communication(output, origin, pid, text),
+        };
+        (self.report)(Report::Occurred(Box::new(event)));
+    }
 }
 
 /// Starts the thread of a child, whose start has that place among all.
@@ -201,6 +254,9 @@ pub struct Stream {
     enlarged: bool,
 }
 
+/// Told what was read of an output.
+type Heard<'a> = &'a dyn Fn(Output, &[u8]);
+
 /// What reading a stream came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Amount {
@@ -223,13 +279,15 @@ impl Stream {
     }
 
     /// Reads until nothing is left or the turn is over.
-    fn read(&mut self, buffer: &mut [u8], speaker: Speaker<'_>) -> Amount {
+    fn read(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) -> Amount {
         let Some(fd) = &self.pipe else { return Amount::End };
         for _ in 0..TURN {
             match pipe::read(fd, buffer) {
                 Ok(0) => return Amount::End,
                 Ok(n) => {
-                    self.log.write(buffer.get(..n).unwrap_or_default(), speaker);
+                    let data = buffer.get(..n).unwrap_or_default();
+                    self.log.write(data, speaker);
+                    heard(self.output, data);
                     if n < buffer.len() {
                         return if n < SMALL { Amount::Little } else { Amount::Much };
                     }
@@ -244,7 +302,7 @@ impl Stream {
 
     /// Reads what was there when the child was reaped, and no more: others may hold the pipe
     /// and write on.
-    fn drain(&mut self, buffer: &mut [u8], speaker: Speaker<'_>) {
+    fn drain(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) {
         let Some(fd) = self.pipe.take() else { return };
         let mut left = pipe::waiting(fd.as_fd());
         while left > 0 {
@@ -252,7 +310,9 @@ impl Stream {
             match pipe::read(&fd, buffer.get_mut(..want).unwrap_or_default()) {
                 Ok(0) => return,
                 Ok(n) => {
-                    self.log.write(buffer.get(..n).unwrap_or_default(), speaker);
+                    let data = buffer.get(..n).unwrap_or_default();
+                    self.log.write(data, speaker);
+                    heard(self.output, data);
                     left = left.saturating_sub(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -299,12 +359,13 @@ impl<'a> Pump<'a> {
             let [waker, stdout, stderr, stdin] = self.wait();
             if stdin {
                 self.stdin.flush();
+                self.tell_of_stdin();
             }
             let little = self.read([stdout, stderr]);
             if waker && self.take_orders() == Orders::End {
                 return;
             }
-            if little && self.rest() == Orders::End {
+            if little && !self.job.is_waited_for() && self.rest() == Orders::End {
                 return;
             }
         }
@@ -341,10 +402,12 @@ impl<'a> Pump<'a> {
         }
         let speaker = speaker(self.job);
         let mut buffer = self.take_buffer();
+        let (job, written) = (self.job, self.stdin.is_written());
+        let heard = |output, data: &[u8]| job.pass_on(output, data, written);
         let (mut little, mut much) = (false, false);
         for (stream, ready) in self.streams.iter_mut().zip(ready) {
             let (Some(stream), true) = (stream, ready) else { continue };
-            match stream.read(&mut buffer, speaker) {
+            match stream.read(&mut buffer, speaker, &heard) {
                 Amount::Little => little = true,
                 Amount::Much => {
                     much = true;
@@ -391,12 +454,26 @@ impl<'a> Pump<'a> {
         }
         let speaker = speaker(self.job);
         let mut buffer = self.take_buffer();
+        let (job, written) = (self.job, self.stdin.is_written());
+        let heard = |output, data: &[u8]| job.pass_on(output, data, written);
         for stream in self.streams.iter_mut().flatten() {
-            stream.drain(&mut buffer, speaker);
+            stream.drain(&mut buffer, speaker, &heard);
             stream.log.finish(speaker);
         }
         self.job.buffers.put(buffer);
         Orders::End
+    }
+
+    /// Whoever sends a listener its events must know when it may go on.
+    fn tell_of_stdin(&self) {
+        if !self.job.listener {
+            return;
+        }
+        if self.stdin.is_closed() {
+            self.job.tell(pool::Heard::Refused);
+        } else if self.stdin.is_written() {
+            self.job.tell(pool::Heard::Written);
+        }
     }
 
     fn obey(&mut self, letter: ToChild) {
@@ -404,6 +481,11 @@ impl<'a> Pump<'a> {
             ToChild::Stdin(data, done) => {
                 let sent = self.stdin.send(&data);
                 let _ = done.try_send(sent);
+            }
+            ToChild::Event(event) => {
+                if self.stdin.send_event(event).is_err() {
+                    self.tell_of_stdin();
+                }
             }
             ToChild::Clear(done) => {
                 let mut logs = self.streams.iter_mut().flatten();
@@ -422,5 +504,5 @@ enum Orders {
 }
 
 fn speaker(job: &Job) -> Speaker<'_> {
-    Speaker { name: &job.program.name, logger: &job.logger }
+    Speaker { name: &job.program.name, logger: &job.logger, audience: job }
 }

@@ -12,6 +12,7 @@ use super::world::{ProcessId, Request};
 use crate::child::thread::Report;
 use crate::config::options::Options;
 use crate::config::reread::Changes;
+use crate::event;
 use crate::process::machine::SpawnNumber;
 use crate::rpc::fault::{Fault, FaultCode};
 
@@ -66,6 +67,8 @@ pub enum Message {
         /// Told when it is under way; false: it already was.
         reply: Sender<bool>,
     },
+    /// Something happened that listeners may want to hear of.
+    Occurred(Box<event::payload::Event>),
     /// What HUP asked for is prepared, or can't be had.
     Prepared(Result<Box<Next>, String>),
 }
@@ -117,6 +120,14 @@ impl Handle {
         {
             reply(Answer::Fault(gone()));
         }
+    }
+
+    /// Something happened that listeners may want to hear of.
+    ///
+    /// # Errors
+    /// The coordinator is gone.
+    pub fn occurred(&self, event: event::payload::Event) -> Result<(), Fault> {
+        self.to.send(Message::Occurred(Box::new(event))).map_err(|_| gone())
     }
 
     /// Sends a message and waits for its answer, which the coordinator gives at once.

@@ -1,6 +1,7 @@
 //! The coordinator: one thread that owns every process, group and waiter. It alone changes a
 //! state, sends a signal, reaps; and it waits for nothing but its mailbox.
 
+pub mod events;
 pub mod message;
 pub mod perform;
 pub mod prepare;

@@ -10,6 +10,7 @@ use crate::child::link::Link;
 use crate::child::thread::{self, Job, Logs};
 use crate::config::options::LogLevel;
 use crate::config::signal;
+use crate::event::pool::Heard;
 use crate::process::machine::{self, Input, SpawnFailure, SpawnNumber};
 use crate::process::notice::{Notice, Purpose, Scope};
 use crate::process::state::ProcessState;
@@ -66,8 +67,12 @@ impl Coordinator<'_> {
                 }
             }
             Effect::Settle(id) => self.follow_ups.push_back(Event::Settled(id)),
-            Effect::Added(name) => self.added(&name),
+            Effect::Added(name) => {
+                self.added(&name);
+                self.means.wanted.set(self.world.wanted());
+            }
             Effect::Removed(members) => {
+                self.means.wanted.set(self.world.wanted());
                 for id in members {
                     let link = self.shells.remove(&id).and_then(|shell| shell.link);
                     if let Some(link) = link {
@@ -77,6 +82,8 @@ impl Coordinator<'_> {
             }
             Effect::WaitingToDie(unstopped) => self.log_waiting(&unstopped),
             Effect::Finished(state) => self.finished = Some(state),
+            Effect::Send(id, bytes) => self.send_event(id, bytes),
+            Effect::Tell(notice) => self.means.logger.log(notice.level(), notice),
         }
     }
 
@@ -102,6 +109,16 @@ impl Coordinator<'_> {
                     self.means.logger.log(notice.level(), notice.about(name));
                 }
             }
+        }
+    }
+
+    /// The thread answers when the listener has read it, or has closed its stdin.
+    fn send_event(&mut self, process: ProcessId, bytes: Vec<u8>) {
+        let Some(shell) = self.shells.get(&process) else { return };
+        let taken = shell.link.as_ref().is_some_and(|link| link.send_event(bytes));
+        if !taken {
+            let (spawn, heard) = (shell.spawn, Heard::Refused);
+            self.follow_ups.push_back(Event::Listener { process, spawn, heard });
         }
     }
 
@@ -140,6 +157,8 @@ impl Coordinator<'_> {
         let job = Job {
             program: Arc::clone(&member.process.program),
             group: Arc::clone(&member.group),
+            listener: member.listener,
+            wanted: self.means.wanted.clone(),
             logs: Arc::clone(&shell.logs),
             strip_ansi: self.options.supervisord.strip_ansi,
             inherited: Arc::clone(&self.means.inherited),

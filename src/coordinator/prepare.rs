@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::child::thread::Logs;
-use crate::config::options::{Channel, ChildLog, Group, Options, Program, Supervisord};
+use crate::config::options::{Channel, ChildLog, Group, GroupKind, Options, Program, Supervisord};
 use crate::log::activity::Sinks;
-use crate::log::child_log::{LogFile, Output, Target};
+use crate::log::child_log::{LogFile, Target};
 use crate::log::rotating::Limits;
+use crate::process::output::Output;
 use crate::sys::file;
 use crate::sys::net::Listener;
 
@@ -39,14 +40,25 @@ pub struct Next {
 /// Names the logs of a group's processes and creates those in childlogdir. What can't be
 /// created is told; starting the process will fail for the same reason.
 pub fn new_group(group: &Arc<Group>, main: &Supervisord, tell: &mut dyn FnMut(String)) -> NewGroup {
-    let logs = group.processes.iter().map(|program| Arc::new(logs(program, main, tell))).collect();
+    let listeners = matches!(group.kind, GroupKind::EventListeners(_));
+    let mut logs = |program: &Arc<Program>| Arc::new(logs(program, listeners, main, tell));
+    let logs = group.processes.iter().map(&mut logs).collect();
     NewGroup { group: Arc::clone(group), logs }
 }
 
-fn logs(program: &Program, main: &Supervisord, tell: &mut dyn FnMut(String)) -> Logs {
-    let stdout = target(program, &program.stdout, Output::Stdout, main, tell);
+fn logs(
+    program: &Program,
+    is_listener: bool,
+    main: &Supervisord,
+    tell: &mut dyn FnMut(String),
+) -> Logs {
+    let mut stdout = target(program, &program.stdout, Output::Stdout, main, tell);
+    if is_listener {
+        // It is the protocol; the file shows it, and nothing else comes of it.
+        stdout = Target { syslog: false, capture: None, events: false, ..stdout };
+    }
     let stderr = if program.redirect_stderr {
-        Target { file: None, syslog: false, capture: None }
+        Target { file: None, syslog: false, capture: None, events: false }
     } else {
         target(program, &program.stderr, Output::Stderr, main, tell)
     };
@@ -71,7 +83,7 @@ fn target(
         }
     };
     let capture = usize::try_from(channel.capture_maxbytes).ok().filter(|bytes| *bytes > 0);
-    Target { file, syslog: channel.syslog, capture }
+    Target { file, syslog: channel.syslog, capture, events: channel.events_enabled }
 }
 
 /// Creates an AUTO log, empty, under a name that nothing has.

@@ -15,6 +15,7 @@ use super::prepare::{NewGroup, Next};
 use super::view::{ProcessView, View};
 use super::waiters::{Answer, RequestId};
 use super::world::{Effect, Event, ProcessId, Request, World};
+use crate::child::audience::Wanted;
 use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
 use crate::child::link::Link;
@@ -23,6 +24,7 @@ use crate::child::turns::Turns;
 use crate::config::options::{LogLevel, Options};
 use crate::config::reread::{self, Changes};
 use crate::config::signal;
+use crate::event::serial::Counter;
 use crate::log::activity::Logger;
 use crate::process::machine::{Input, SpawnNumber};
 use crate::process::notice::Scope;
@@ -57,6 +59,10 @@ pub struct Means {
     pub prepare: Prepare,
     /// The number of the first process of the next coordinator.
     pub next_process: AtomicU64,
+    /// That of its first event.
+    pub next_event: AtomicU64,
+    /// What listeners want, for the children's threads.
+    pub wanted: Wanted,
 }
 
 /// The one owner of all states.
@@ -89,7 +95,11 @@ impl<'a> Coordinator<'a> {
         means.handle.published().withdraw();
         let mut coordinator = Coordinator {
             means,
-            world: World::numbered_from(means.next_process.load(Ordering::Relaxed)),
+            world: World::following(
+                means.next_process.load(Ordering::Relaxed),
+                Counter::from(means.next_event.load(Ordering::Relaxed)),
+                &options.supervisord.identifier,
+            ),
             shells: BTreeMap::new(),
             by_pid: HashMap::new(),
             replies: HashMap::new(),
@@ -113,6 +123,7 @@ impl<'a> Coordinator<'a> {
     /// Runs until every process has stopped after a request to leave. What comes next, if
     /// anything does.
     pub fn run(mut self) -> Option<Box<Next>> {
+        self.handle(Event::Began);
         loop {
             // A defect in one step must not orphan all children: the next message goes on.
             let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
@@ -125,6 +136,7 @@ impl<'a> Coordinator<'a> {
                 continue;
             }
             self.means.next_process.store(self.world.next_id(), Ordering::Relaxed);
+            self.means.next_event.store(self.world.serials().peek(), Ordering::Relaxed);
             return self.next.filter(|_| state != SupervisorState::Shutdown);
         }
     }
@@ -186,6 +198,7 @@ impl<'a> Coordinator<'a> {
                 }
             }
             Message::Prepared(prepared) => self.prepared(prepared),
+            Message::Occurred(event) => self.handle(Event::Occurred(*event)),
         }
     }
 
@@ -225,6 +238,10 @@ impl<'a> Coordinator<'a> {
             Report::Drained => {
                 self.forget_thread(process, spawn);
                 Input::Drained
+            }
+            Report::Occurred(event) => return self.handle(Event::Occurred(*event)),
+            Report::Heard(heard) => {
+                return self.handle(Event::Listener { process, spawn, heard: *heard });
             }
             Report::Panicked(words) => return self.thread_panicked(process, spawn, &words),
         };

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::child::link::Link;
 use crate::child::thread::Logs;
 use crate::config::options::{Group, Options, Program};
-use crate::log::child_log::Output;
 use crate::process::name::Namespec;
+use crate::process::output::Output;
 use crate::process::state::{ProcessState, SupervisorState};
 use crate::rpc::fault::{Fault, FaultCode};
 

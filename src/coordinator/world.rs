@@ -6,9 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::events::Events;
 use super::waiters::{Answer, Awaited, Happening, RequestId, Requests, When, outcome};
-use crate::config::options::Group;
+use crate::config::options::{Group, GroupKind};
 use crate::config::signal;
+use crate::event::notice::Notice as EventNotice;
+use crate::event::payload::{self, Origin};
+use crate::event::pool::Heard;
+use crate::event::serial::Counter;
+use crate::event::subscription::Subscription;
 use crate::process::command::CommandProblem;
 use crate::process::exit::ExitStatus;
 use crate::process::machine::{self, Input, Process, SpawnNumber};
@@ -109,6 +115,19 @@ pub enum Event {
     Request(RequestId, Request),
     /// The daemon is to end or to begin anew.
     Leave(SupervisorState),
+    /// The groups of the start are there.
+    Began,
+    /// Something that listeners may want to hear of.
+    Occurred(payload::Event),
+    /// A listener's thread has something to tell.
+    Listener {
+        /// Of this process.
+        process: ProcessId,
+        /// Of this spawn.
+        spawn: SpawnNumber,
+        /// What.
+        heard: Heard,
+    },
 }
 
 /// What is to be done.
@@ -128,6 +147,10 @@ pub enum Effect {
     WaitingToDie(Vec<(String, ProcessState)>),
     /// Every process has stopped: leave.
     Finished(SupervisorState),
+    /// Write this to the stdin of a listener.
+    Send(ProcessId, Vec<u8>),
+    /// Write what happened to an event or a listener.
+    Tell(EventNotice),
 }
 
 /// A process with its names.
@@ -137,6 +160,8 @@ pub struct Member {
     pub group: Arc<str>,
     /// Its group's priority.
     pub group_priority: i64,
+    /// It is an event listener.
+    pub listener: bool,
     /// The machine.
     pub process: Process,
 }
@@ -182,6 +207,9 @@ pub struct World {
     wait_report: Option<Mono>,
     leaving: Option<Leaving>,
     changed: BTreeSet<ProcessId>,
+    events: Events,
+    /// Processes that are started again once they have stopped.
+    bouncing: BTreeSet<ProcessId>,
 }
 
 impl Default for World {
@@ -198,15 +226,27 @@ impl Default for World {
             wait_report: None,
             leaving: None,
             changed: BTreeSet::new(),
+            events: Events::default(),
+            bouncing: BTreeSet::new(),
         }
     }
 }
 
 impl World {
     /// An empty one whose processes are numbered from there: a thread of an earlier world may
-    /// still report, and must not be taken for one of this.
-    pub fn numbered_from(next_id: u64) -> World {
-        World { next_id, ..World::default() }
+    /// still report, and must not be taken for one of this. Events are numbered on, too.
+    pub fn following(next_id: u64, serials: Counter, server: &str) -> World {
+        World { next_id, events: Events::new(server, serials), ..World::default() }
+    }
+
+    /// The numbers of events given so far.
+    pub fn serials(&self) -> &Counter {
+        self.events.serials()
+    }
+
+    /// What any listener wants to hear of.
+    pub fn wanted(&self) -> Subscription {
+        self.events.wanted()
     }
 
     /// The number that the next process would get.
@@ -243,7 +283,8 @@ impl World {
     pub fn next_deadline(&self) -> Option<Mono> {
         let process = self.due.first().map(|(mono, _)| *mono);
         let leaving = self.leaving.as_ref().filter(|l| !l.finished).map(|l| l.report_at);
-        process.into_iter().chain(self.wait_report).chain(leaving).min()
+        let events = self.events.next_deadline();
+        process.into_iter().chain(self.wait_report).chain(leaving).chain(events).min()
     }
 
     /// Takes one event. Effects are appended in the order in which they are to be done.
@@ -263,8 +304,25 @@ impl World {
             Event::Settled(request) => self.settled(now, request, out),
             Event::Request(id, request) => self.request(now, id, request, out),
             Event::Leave(state) => self.leave(now, state, out),
+            Event::Began => self.events.offer(payload::Event::supervisor_running(), now, out),
+            Event::Occurred(event) => self.events.offer(event, now, out),
+            Event::Listener { process, spawn, heard } => {
+                self.listener(now, process, spawn, &heard, out);
+            }
+        }
+        while let Some(broken) = self.events.take_broken() {
+            self.bounce(now, broken, out);
         }
         self.go_on_leaving(now, out);
+    }
+
+    /// Stops a process that is to be started again.
+    fn bounce(&mut self, now: Now, id: ProcessId, out: &mut Vec<Effect>) {
+        let state = self.members.get(&id).map(|member| member.process.state());
+        if self.may_spawn() && state.is_some_and(ProcessState::is_started) {
+            self.bouncing.insert(id);
+            self.input(now, id, Input::Stop, out);
+        }
     }
 
     fn may_spawn(&self) -> bool {
@@ -280,11 +338,63 @@ impl World {
         member.process.step(now, input, may_spawn, &mut effects);
         let happenings = happenings(&member.process, &effects, announced);
         self.changed.insert(id);
-        out.extend(effects.into_iter().map(|effect| Effect::Process(id, effect)));
+        self.pass_on(now, id, effects, out);
         for happening in &happenings {
             self.wake(now, id, happening.as_happening(), out);
         }
         self.schedule(id);
+        self.start_again(now, id, out);
+    }
+
+    fn start_again(&mut self, now: Now, id: ProcessId, out: &mut Vec<Effect>) {
+        let state = self.members.get(&id).map(|member| member.process.state());
+        if state.is_some_and(ProcessState::is_stopped) && self.bouncing.remove(&id) {
+            self.input(now, id, Input::Start, out);
+        }
+    }
+
+    /// The effects of one process, each change of its state told to the listeners before.
+    fn pass_on(
+        &mut self,
+        now: Now,
+        id: ProcessId,
+        effects: Vec<machine::Effect>,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut entered = None;
+        for effect in effects {
+            if let (machine::Effect::Transition(transition), Some(member)) =
+                (&effect, self.members.get(&id))
+            {
+                entered = Some(transition.to);
+                let (process, group) = (member.process.program.name.as_str(), &*member.group);
+                let origin = Origin { process, group };
+                if self.events.wanted().wants(payload::state_kind(transition.to)) {
+                    let event = payload::Event::process_state(origin, transition);
+                    self.events.offer(event, now, out);
+                }
+            }
+            out.push(Effect::Process(id, effect));
+        }
+        if let (Some(state), Some(member)) = (entered, self.members.get(&id)) {
+            let group = Arc::clone(&member.group);
+            self.events.entered(&group, id, state, now, out);
+        }
+    }
+
+    fn listener(
+        &mut self,
+        now: Now,
+        id: ProcessId,
+        spawn: SpawnNumber,
+        heard: &Heard,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(member) = self.members.get(&id) else { return };
+        if member.process.spawn_number() == spawn {
+            let group = Arc::clone(&member.group);
+            self.events.heard(&group, id, heard, now, out);
+        }
     }
 
     fn schedule(&mut self, id: ProcessId) {
@@ -315,6 +425,7 @@ impl World {
             self.input(now, id, Input::Deadline, out);
         }
         self.report_waits(now, out);
+        self.events.deadline(now, out);
     }
 
     /// Says, or says again, that clients wait for a stop: in the order of their requests.
@@ -429,7 +540,7 @@ impl World {
             Request::Signal { target, signal } => {
                 self.act_on(now, id, &target, &Action::Signal(signal), out)
             }
-            Request::Add(group) => self.add(&group, out).map(|()| Some(Answer::True)),
+            Request::Add(group) => self.add(now, &group, out).map(|()| Some(Answer::True)),
             Request::Remove(name) => self.remove(now, &name, out).map(|()| Some(Answer::True)),
         };
         match answered {
@@ -450,6 +561,9 @@ impl World {
         let chosen = match target {
             Target::Named(name) => match self.find(name)? {
                 Found::Process(process) => {
+                    if matches!(action, Action::Stop { .. }) {
+                        self.bouncing.remove(&process);
+                    }
                     self.requests.open_one(id);
                     self.act(now, id, 0, process, name, action, out);
                     return Ok(None);
@@ -459,6 +573,10 @@ impl World {
             Target::Group(name) => self.group(name)?.members.clone(),
             Target::All => self.groups.iter().flat_map(|g| g.members.iter().copied()).collect(),
         };
+        if matches!(action, Action::Stop { .. }) {
+            // Who is about to be started again is not, whatever the list holds of it.
+            self.bouncing.retain(|id| !chosen.contains(id));
+        }
         let chosen: Vec<ProcessId> = self.in_priority_order(chosen, action);
         if let Some(answer) = self.requests.open_list(id, chosen.len()) {
             return Ok(Some(answer));
@@ -540,7 +658,7 @@ impl World {
         }
     }
 
-    fn add(&mut self, group: &Arc<Group>, out: &mut Vec<Effect>) -> Result<(), Fault> {
+    fn add(&mut self, now: Now, group: &Arc<Group>, out: &mut Vec<Effect>) -> Result<(), Fault> {
         if self.group(&group.name).is_ok() {
             return Err(Fault::new(FaultCode::AlreadyAdded, &*group.name));
         }
@@ -550,8 +668,9 @@ impl World {
             let id = ProcessId(self.next_id);
             self.next_id += 1;
             let process = Process::new(Arc::clone(program));
+            let listener = matches!(group.kind, GroupKind::EventListeners(_));
             let (group, group_priority) = (Arc::clone(&name), group.priority);
-            self.members.insert(id, Member { group, group_priority, process });
+            self.members.insert(id, Member { group, group_priority, listener, process });
             self.changed.insert(id);
             members.push(id);
         }
@@ -559,6 +678,8 @@ impl World {
         let place = self.groups.partition_point(|g| g.options.priority <= group.priority);
         self.groups.insert(place, active);
         out.push(Effect::Added(group.name.clone()));
+        self.events.subscribe(group, &members, now);
+        self.events.offer(payload::Event::group_added(&group.name), now, out);
         for id in members {
             self.schedule(id);
         }
@@ -582,6 +703,8 @@ impl World {
         }
         self.groups.retain(|group| group.options.name != name);
         out.push(Effect::Removed(members));
+        self.events.unsubscribe(name, now);
+        self.events.offer(payload::Event::group_removed(name), now, out);
         Ok(())
     }
 
@@ -590,6 +713,7 @@ impl World {
             return;
         }
         self.state = state;
+        self.bouncing.clear();
         if self.leaving.is_none() {
             let groups = self.groups.iter().map(|group| group.options.name.clone()).collect();
             self.leaving = Some(Leaving { groups, report_at: now.mono, finished: false });
@@ -597,6 +721,7 @@ impl World {
             for id in all {
                 self.schedule(id);
             }
+            self.events.offer(payload::Event::supervisor_stopping(), now, out);
             self.stop_next_group(now, out);
         }
     }

@@ -7,8 +7,8 @@ use crate::config::options::{Autorestart, Channel, ChildLog, Group, Program, Ret
 use crate::coordinator::view::ProcessView;
 use crate::coordinator::waiters::ProcessResult;
 use crate::log::activity::local;
-use crate::log::child_log::Output;
 use crate::process::info::{Facts, describe};
+use crate::process::output::Output;
 use crate::xml_rpc::Writer;
 
 /// What getProcessInfo tells; `now` in seconds since the epoch.

@@ -13,8 +13,8 @@ use super::methods::Service;
 use super::request::{Request, Stream};
 use super::response::{Response, http_date};
 use crate::config::options::MainLog;
-use crate::log::child_log::Output;
 use crate::log::follow::{Follower, News};
+use crate::process::output::Output;
 use crate::sys::watch::Watch;
 use crate::sys::{net, poll, thread};
 

@@ -16,9 +16,10 @@ use crate::coordinator::run::Prepare;
 use crate::coordinator::view::{Found, ProcessView, View};
 use crate::coordinator::waiters::{Answer, ProcessResult};
 use crate::coordinator::world::{Refused, Request, Target};
+use crate::event::payload::Event;
 use crate::log::activity::Logger;
-use crate::log::child_log::Output;
 use crate::log::read::{self, ReadError};
+use crate::process::output::Output;
 use crate::process::state::{ProcessState, SupervisorState};
 use crate::rpc::fault::{Fault, FaultCode};
 use crate::rpc::method::{LogChannel, Method, Whom};
@@ -113,8 +114,10 @@ impl Service {
                 send_stdin(view.process(&name)?, &name, chars)?;
                 w.bool(true);
             }
-            // Nobody listens yet.
-            Method::SendRemoteCommEvent { .. } => w.bool(true),
+            Method::SendRemoteCommEvent { kind, data } => {
+                self.handle.occurred(Event::remote(&kind, &data))?;
+                w.bool(true);
+            }
             Method::ReloadConfig => self.reload_config(w)?,
             Method::AddProcessGroup(name) => self.add_group(&view, &name, w)?,
             Method::Shutdown => self.leave(None, w)?,

@@ -8,27 +8,11 @@ use super::ansi::Ansi;
 use super::rotating::{Limits, Rotating, Trouble};
 use crate::config::options::LogLevel;
 use crate::event::capture::{Capture, Piece};
+use crate::event::notice::Notice;
+use crate::event::text::{self, Decoder};
+use crate::process::output::Output;
 use crate::sys::file::Mode;
 use crate::sys::{errno, syslog};
-
-/// Which output a channel is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Descriptor 1.
-    Stdout,
-    /// Descriptor 2.
-    Stderr,
-}
-
-impl Output {
-    /// Its name in messages and file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Output::Stdout => "stdout",
-            Output::Stderr => "stderr",
-        }
-    }
-}
 
 /// Where a channel's bytes go, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +23,8 @@ pub struct Target {
     pub syslog: bool,
     /// Bytes of a message between capture tokens that are kept; `None`: tokens mean nothing.
     pub capture: Option<usize>,
+    /// Each piece is an event.
+    pub events: bool,
 }
 
 /// A child's log file.
@@ -79,6 +65,8 @@ pub struct ChildLog {
     ansi: Option<Ansi>,
     stripped: Vec<u8>,
     capture: Option<Box<Capture>>,
+    events: bool,
+    decoder: Decoder,
 }
 
 /// What a channel's log needs to speak for itself.
@@ -88,6 +76,25 @@ pub struct Speaker<'a> {
     pub name: &'a str,
     /// Where it speaks.
     pub logger: &'a Logger,
+    /// Who else listens.
+    pub audience: &'a dyn Audience,
+}
+
+/// What a process has written, as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken<'a> {
+    /// As it came.
+    Piece(&'a str),
+    /// Between capture tokens, whole.
+    Message(&'a str),
+}
+
+/// Those who hear what a process writes, besides its logs.
+pub trait Audience {
+    /// Whether anybody wants pieces of this output.
+    fn wants_pieces(&self, output: Output) -> bool;
+    /// They are told.
+    fn hear(&self, output: Output, spoken: Spoken<'_>);
 }
 
 impl ChildLog {
@@ -118,8 +125,16 @@ impl ChildLog {
         }
         let ansi = strip_ansi.then(Ansi::default);
         let capture = target.capture.map(|maxbytes| Box::new(Capture::new(maxbytes)));
-        let (syslog, stripped) = (target.syslog, Vec::new());
-        Ok(ChildLog { output, file, syslog, ansi, stripped, capture })
+        Ok(ChildLog {
+            output,
+            file,
+            syslog: target.syslog,
+            ansi,
+            stripped: Vec::new(),
+            capture,
+            events: target.events,
+            decoder: Decoder::default(),
+        })
     }
 
     /// Takes what the child wrote.
@@ -148,19 +163,22 @@ impl ChildLog {
         if let Some(mut capture) = self.capture.take() {
             capture.finish(&mut |piece| self.deliver(piece, speaker));
         }
+        let rest = self.decoder.finish();
+        self.show(&rest, speaker);
     }
 
     fn deliver(&mut self, piece: Piece<'_>, speaker: Speaker<'_>) {
-        let (name, output) = (speaker.name, self.output.name());
         match piece {
             Piece::Plain(data) => {
                 self.keep(data, speaker);
-                self.show(data, speaker);
+                self.decode(data, speaker);
             }
-            Piece::Captured(data) => self.show(data, speaker),
-            Piece::Message(_) => {
-                let line = format_args!("'{name}' {output} emitted a comm event");
-                speaker.logger.log(LogLevel::Debug, line);
+            Piece::Captured(data) => self.decode(data, speaker),
+            Piece::Message(data) => {
+                let (process, output) = (speaker.name.into(), self.output);
+                let notice = Notice::Communication { process, output };
+                speaker.logger.log(notice.level(), notice);
+                speaker.audience.hear(output, Spoken::Message(&text::text(data)));
             }
         }
     }
@@ -179,12 +197,30 @@ impl ChildLog {
         }
     }
 
-    /// To the activity log, for those who look for a fault.
-    fn show(&self, data: &[u8], speaker: Speaker<'_>) {
+    /// As text, where anybody wants that.
+    fn decode(&mut self, data: &[u8], speaker: Speaker<'_>) {
+        if self.is_heard(speaker) || speaker.logger.writes(LogLevel::Debug) {
+            let mut decoder = std::mem::take(&mut self.decoder);
+            self.show(&decoder.decode(data), speaker);
+            self.decoder = decoder;
+        }
+    }
+
+    fn is_heard(&self, speaker: Speaker<'_>) -> bool {
+        self.events && speaker.audience.wants_pieces(self.output)
+    }
+
+    /// To the activity log, for those who look for a fault, and to listeners.
+    fn show(&self, text: &str, speaker: Speaker<'_>) {
+        if text.is_empty() {
+            return;
+        }
         if speaker.logger.writes(LogLevel::Debug) {
             let (name, output) = (speaker.name, self.output.name());
-            let text = String::from_utf8_lossy(data);
             speaker.logger.log(LogLevel::Debug, format_args!("'{name}' {output} output:\n{text}"));
+        }
+        if self.is_heard(speaker) {
+            speaker.audience.hear(self.output, Spoken::Piece(text));
         }
     }
 

@@ -8,6 +8,7 @@ pub mod info;
 pub mod machine;
 pub mod name;
 pub mod notice;
+pub mod output;
 pub mod restarts;
 pub mod state;
 pub mod time;

@@ -19,6 +19,7 @@ mod support;
 mod child;
 mod cross;
 mod ctl;
+mod events;
 mod groups;
 mod http;
 mod logs;

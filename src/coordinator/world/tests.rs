@@ -8,6 +8,8 @@ use crate::config::options::{Autorestart, GroupKind, Program, Retries};
 use crate::process::machine::SpawnFailure;
 use Target::All;
 
+mod events;
+
 mod leaving;
 mod lists;
 mod random;
@@ -170,6 +172,14 @@ impl Play {
                 format!("waiting for {} to die", who.collect::<Vec<_>>().join(", "))
             }
             Effect::Finished(state) => format!("finished {}", state.name()),
+            Effect::Send(id, bytes) => {
+                let text = String::from_utf8(bytes.clone()).unwrap();
+                let (header, payload) = text.split_once('\n').unwrap();
+                let kind = header.split("eventname:").nth(1).unwrap();
+                let kind = kind.split(' ').next().unwrap();
+                format!("{} < {kind} {}", self.name(*id), payload.trim_end())
+            }
+            Effect::Tell(notice) => notice.to_string(),
         };
         Some(line)
     }

@@ -88,7 +88,7 @@ impl Chaos {
             Effect::Process(id, effect) => return self.perform_for(id, effect),
             Effect::Answer(id, _) => assert!(self.unanswered.remove(&id), "{id:?} answered again"),
             Effect::Settle(id) => return Some(Event::Settled(id)),
-            Effect::Added(_) | Effect::WaitingToDie(_) => {}
+            Effect::Added(_) | Effect::WaitingToDie(_) | Effect::Send(..) | Effect::Tell(_) => {}
             Effect::Removed(members) => {
                 for id in members {
                     assert!(self.states.remove(&id).is_none_or(ProcessState::is_stopped));

@@ -1,0 +1,152 @@
+//! What listeners hear of the world, and when.
+
+use super::*;
+use crate::config::event_kind::Kind;
+use crate::config::options::{EventLength, ListenerError, Pool};
+use crate::event::pool::{Heard, Stdin};
+
+/// A pool of one listener of that name.
+fn listener(name: &str, events: &[Kind], listener_error: ListenerError) -> Arc<Group> {
+    let pool = Pool {
+        events: events.to_vec(),
+        buffer_size: 10,
+        event_length: EventLength::Characters,
+        listener_error,
+        ack_timeout: None,
+    };
+    let processes = vec![Arc::new(with(name, |p| p.startsecs = 0))];
+    let kind = GroupKind::EventListeners(Arc::new(pool));
+    Arc::new(Group { name: name.to_owned(), priority: -1, kind, processes })
+}
+
+/// A world whose listener `lis` is RUNNING and READY, with these groups beside.
+fn listening(
+    events: &[Kind],
+    on_error: ListenerError,
+    groups: impl IntoIterator<Item = Arc<Group>>,
+) -> Play {
+    let mut play = Play::new([listener("lis", events, on_error)]);
+    play.sleep(0);
+    play.spawned("lis");
+    play.sleep(0);
+    let lines = says(&mut play, "READY\n");
+    accepted(&mut play, lines);
+    for group in groups {
+        play.ask(Request::Add(group));
+    }
+    play
+}
+
+fn says(play: &mut Play, text: &str) -> Vec<String> {
+    let process = play.id("lis");
+    let spawn = play.world.member(process).unwrap().process.spawn_number();
+    let data = text.as_bytes().to_vec();
+    let heard = Heard::Output { data, stdin: Stdin::Written };
+    play.step(Event::Listener { process, spawn, heard })
+}
+
+/// What the listener was sent among these lines, and what it gets while it accepts all.
+fn accepted(play: &mut Play, mut lines: Vec<String>) -> Vec<String> {
+    let mut heard = Vec::new();
+    while let Some(event) = lines.into_iter().find(|line| line.starts_with("lis < ")) {
+        heard.push(event);
+        lines = says(play, "RESULT 2\nOKREADY\n");
+    }
+    heard
+}
+
+#[test]
+fn a_change_is_sent_before_its_line_and_in_order() {
+    let mut play = listening(&[Kind::ProcessState], ListenerError::Unknown, [alone(idle("a"))]);
+    let lines = play.ask(start(named("a"), false));
+    let want = "lis < PROCESS_STATE_STARTING processname:a groupname:a from_state:STOPPED tries:0";
+    let place = |line: &str| lines.iter().position(|found| found == line).unwrap();
+    assert!(place(want) < place("a STARTING"), "{lines:?}");
+    play.spawned("a");
+    play.sleep(1000);
+    play.exit("a", 3);
+    play.sleep(0);
+    assert_eq!(
+        accepted(&mut play, lines)[1..4],
+        [
+            "lis < PROCESS_STATE_RUNNING processname:a groupname:a from_state:STARTING pid:2",
+            "lis < PROCESS_STATE_EXITED processname:a groupname:a from_state:RUNNING expected:0 \
+             pid:2",
+            "lis < PROCESS_STATE_STARTING processname:a groupname:a from_state:EXITED tries:0",
+        ]
+    );
+}
+
+#[test]
+fn groups_and_the_daemon_itself() {
+    let kinds = [Kind::ProcessGroup, Kind::SupervisorStateChange, Kind::RemoteCommunication];
+    let mut play = listening(&kinds, ListenerError::Unknown, []);
+    assert_eq!(play.world.serials().peek(), 1, "a pool hears of itself");
+    let mut lines = play.step(Event::Began);
+    lines.extend(play.ask(Request::Add(alone(idle("a")))));
+    lines.extend(play.ask(Request::Remove("a".to_owned())));
+    lines.extend(play.step(Event::Occurred(payload::Event::remote("t", "d"))));
+    let heard = accepted(&mut play, lines);
+    let names: Vec<&str> = heard.iter().map(|line| line.split(' ').nth(2).unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "SUPERVISOR_STATE_CHANGE_RUNNING",
+            "PROCESS_GROUP_ADDED",
+            "PROCESS_GROUP_REMOVED",
+            "REMOTE_COMMUNICATION",
+        ]
+    );
+    let lines = play.step(Event::Leave(SupervisorState::Shutdown));
+    let place = |start: &str| lines.iter().position(|line| line.starts_with(start)).unwrap();
+    assert!(place("lis < SUPERVISOR_STATE_CHANGE_STOPPING") < place("lis STOPPING"), "{lines:?}");
+}
+
+#[test]
+fn ticks_wake_the_world_only_for_those_who_want_them() {
+    let idle = listening(&[Kind::ProcessGroup], ListenerError::Unknown, []);
+    assert_eq!(idle.world.next_deadline(), None);
+    let mut play = listening(&[Kind::Tick5], ListenerError::Unknown, []);
+    let due = play.world.next_deadline().expect("a tick to come");
+    assert!(due > play.now().mono && due <= play.now().mono + Duration::from_secs(5));
+    let lines = play.sleep(5000);
+    assert!(lines.iter().any(|line| line.starts_with("lis < TICK_5 when:")), "{lines:?}");
+    play.ask(stop(named("lis"), false));
+    play.exit("lis", 0);
+    play.ask(Request::Remove("lis".to_owned()));
+    assert_eq!(play.world.next_deadline(), None);
+}
+
+#[test]
+fn a_listener_that_breaks_the_protocol_is_started_again_where_that_is_wished() {
+    let mut unknown = listening(&[Kind::Tick], ListenerError::Unknown, []);
+    says(&mut unknown, "noise");
+    assert_eq!(unknown.state("lis"), ProcessState::Running);
+
+    let mut play = listening(&[Kind::Tick], ListenerError::Restart, []);
+    says(&mut play, "noise");
+    assert_eq!(play.state("lis"), ProcessState::Stopping);
+    let lines = play.exit("lis", 0);
+    assert!(lines.contains(&"lis STOPPED".to_owned()), "{lines:?}");
+    assert_eq!(play.state("lis"), ProcessState::Starting);
+
+    // A client's stop meanwhile is a stop.
+    play.spawned("lis");
+    play.sleep(0);
+    says(&mut play, "noise!");
+    play.ask(stop(named("lis"), false));
+    play.exit("lis", 0);
+    assert_eq!(play.state("lis"), ProcessState::Stopped);
+}
+
+#[test]
+fn what_a_listener_held_at_its_end_is_sent_again() {
+    let mut play = listening(&[Kind::RemoteCommunication], ListenerError::Unknown, []);
+    play.step(Event::Occurred(payload::Event::remote("t", "d")));
+    play.exit("lis", 1);
+    play.sleep(0);
+    play.spawned("lis");
+    play.sleep(0);
+    let lines = says(&mut play, "READY\n");
+    assert!(lines.contains(&"lis < REMOTE_COMMUNICATION type:t\nd".to_owned()), "{lines:?}");
+}
