@@ -15,6 +15,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(target_env = "gnu")]
+mod clock;
 mod crashes;
 mod flood;
 mod idle;

@@ -291,6 +291,9 @@ pub struct Setup {
     args: Vec<String>,
     env: Vec<(String, String)>,
     nodaemon: bool,
+    launcher: Vec<String>,
+    supervisord_file: Option<PathBuf>,
+    pid_namespace: bool,
 }
 
 impl Default for Setup {
@@ -310,6 +313,9 @@ impl Setup {
             args: Vec::new(),
             env: Vec::new(),
             nodaemon: true,
+            launcher: Vec::new(),
+            supervisord_file: None,
+            pid_namespace: false,
         }
     }
 
@@ -362,6 +368,25 @@ impl Setup {
         self
     }
 
+    /// Words before the daemon's command line: a program that changes what the daemon inherits and
+    /// then executes it, such as `prlimit --nofile=512`.
+    pub fn launcher(mut self, words: &[&str]) -> Setup {
+        self.launcher.extend(words.iter().map(|word| (*word).to_owned()));
+        self
+    }
+
+    /// Makes the daemon PID 1 of a namespace of its own, which ends when the test does.
+    pub fn in_pid_namespace(mut self) -> Setup {
+        self.pid_namespace = true;
+        self.launcher(&["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
+    }
+
+    /// Another binary of the daemon than that of the side under test.
+    pub fn supervisord_file(mut self, file: PathBuf) -> Setup {
+        self.supervisord_file = Some(file);
+        self
+    }
+
     /// Lets the daemon go to the background.
     pub fn daemonize(mut self) -> Setup {
         self.nodaemon = false;
@@ -394,7 +419,15 @@ impl Setup {
     }
 
     fn command(&self, config: &Path) -> Command {
-        let mut command = Command::new(self.side.supervisord());
+        let file = self.supervisord_file.clone().unwrap_or_else(|| self.side.supervisord());
+        let mut command = match self.launcher.split_first() {
+            Some((launcher, words)) => {
+                let mut command = Command::new(launcher);
+                command.args(words).arg(file);
+                command
+            }
+            None => Command::new(file),
+        };
         if self.nodaemon {
             command.arg("-n");
         }
@@ -467,7 +500,7 @@ impl TestDaemon {
         let deadline = Instant::now() + Duration::from_secs(20);
         self.pid = loop {
             if let Some(pid) = self.try_pid() {
-                break pid;
+                break if self.setup.pid_namespace { self.pid_outside(pid) } else { pid };
             }
             let ended = self.child.try_wait().expect("try_wait");
             if let Some(status) = ended.filter(|status| !status.success() || self.setup.nodaemon) {
@@ -476,6 +509,15 @@ impl TestDaemon {
             assert!(Instant::now() < deadline, "the daemon does not answer\n{}", self.diagnosis());
             thread::sleep(Duration::from_millis(10));
         };
+    }
+
+    /// The number outside of the daemon that is PID 1 of its namespace.
+    #[track_caller]
+    fn pid_outside(&self, inside: i32) -> i32 {
+        assert_eq!(inside, 1, "the daemon is not PID 1 of its namespace");
+        let launcher = self.child.id() as i32;
+        let is_child = |pid: &i32| process_stat(*pid).is_some_and(|stat| stat.parent == launcher);
+        all_pids().into_iter().find(is_child).expect("the daemon, the launcher's only child")
     }
 
     fn try_pid(&self) -> Option<i32> {
