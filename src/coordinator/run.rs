@@ -36,6 +36,10 @@ use crate::sys::{clock, code, reap, signals};
 /// After so long without a message the daemon is at rest, and gives back what it needed last.
 const REST: Duration = Duration::from_secs(1);
 
+/// Zombies that are taken away before a message or a deadline gets its turn: as PID 1 the daemon
+/// may get orphans faster than it can reap them.
+const REAPED_IN_A_ROW: usize = 100;
+
 /// Prepares a restart: reads the configuration and opens what is new. On a thread of its own.
 pub type Prepare = Arc<dyn Fn() -> Result<Box<Next>, String> + Send + Sync>;
 
@@ -85,6 +89,8 @@ pub struct Coordinator<'a> {
     next: Option<Box<Next>>,
     preparing: bool,
     prepare_again: bool,
+    /// There may be more zombies than were reaped.
+    zombies_left: bool,
     /// When the daemon comes to rest if nothing more happens; once, not again and again.
     rest_at: Option<Mono>,
 }
@@ -112,6 +118,8 @@ impl<'a> Coordinator<'a> {
             next: None,
             preparing: false,
             prepare_again: false,
+            // Children of whoever executed the daemon may have ended before it heard of signals.
+            zombies_left: true,
             rest_at: Some(clock::now().mono + REST),
         };
         for group in groups {
@@ -149,10 +157,11 @@ impl<'a> Coordinator<'a> {
             self.look_for_pids();
             self.handle(Event::Deadline);
             // What is due must not keep messages waiting for ever.
-            if let Ok(message) = self.means.inbox.try_recv() {
-                self.receive(message);
-            }
-            return;
+            return self.receive_waiting();
+        }
+        if self.zombies_left {
+            self.reap();
+            return self.receive_waiting();
         }
         let received = match due.or(rest) {
             Some(until) => self.means.inbox.recv_deadline(clock::instant(until)),
@@ -165,6 +174,13 @@ impl<'a> Coordinator<'a> {
                 code::forget();
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+    }
+
+    /// Takes one message if there is one.
+    fn receive_waiting(&mut self) {
+        if let Ok(message) = self.means.inbox.try_recv() {
+            self.receive(message);
         }
     }
 
@@ -314,10 +330,11 @@ impl<'a> Coordinator<'a> {
         }
     }
 
-    /// Until no zombie is left: names it, finds its owner, and only then waits for it. After
-    /// that its pid may be anybody's.
+    /// Until no zombie is left, or many were: names it, finds its owner, and only then waits for
+    /// it. After that its pid may be anybody's.
     fn reap(&mut self) {
-        loop {
+        self.zombies_left = false;
+        for _ in 0..REAPED_IN_A_ROW {
             let zombie = match reap::next_zombie() {
                 Ok(Some(pid)) => pid,
                 Ok(None) => return,
@@ -343,6 +360,7 @@ impl<'a> Coordinator<'a> {
                 link.drain();
             }
         }
+        self.zombies_left = true;
     }
 
     fn reap_failed(&self, error: &std::io::Error) {
