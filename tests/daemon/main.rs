@@ -21,6 +21,7 @@ mod crashes;
 mod flood;
 mod idle;
 mod pairs;
+mod pid1;
 mod real;
 
 /// Held by each test while it runs.
