@@ -12,8 +12,8 @@ pub trait Host {
     fn uid(&self) -> u32;
     /// The host's name as uname gives it.
     fn node_name(&self) -> String;
-    /// The working directory, absolute.
-    fn current_dir(&self) -> String;
+    /// The working directory, absolute; none if it was removed or its name is not UTF-8.
+    fn current_dir(&self) -> Option<String>;
     /// Where temporary files go: the default of "childlogdir".
     fn temp_dir(&self) -> String;
     /// Whether this is a directory that exists.

@@ -25,12 +25,23 @@ pub fn join(base: &str, path: &str) -> String {
 }
 
 /// Absolute, without `.`, `..` and doubled slashes. Pure text: no link is followed.
-pub fn absolute(host: &dyn Host, path: &str) -> String {
-    if path.starts_with('/') { normal(path) } else { normal(&join(&host.current_dir(), path)) }
+///
+/// # Errors
+/// [`ValueError::NoCurrentDirectory`] for a relative path: it must not mean another place.
+pub fn absolute(host: &dyn Host, path: &str) -> Result<String, ValueError> {
+    if path.starts_with('/') {
+        return Ok(normal(path));
+    }
+    let no_directory = || ValueError::NoCurrentDirectory(path.to_owned());
+    let directory = host.current_dir().ok_or_else(no_directory)?;
+    Ok(normal(&join(&directory, path)))
 }
 
 /// `~` expanded, then absolute.
-pub fn normalized(host: &dyn Host, path: &str) -> String {
+///
+/// # Errors
+/// As for [`absolute`].
+pub fn normalized(host: &dyn Host, path: &str) -> Result<String, ValueError> {
     absolute(host, &expand_user(host, path))
 }
 

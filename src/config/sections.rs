@@ -388,9 +388,11 @@ pub fn check_command_line(line: &CommandLine, host: &dyn Host) -> Result<(), Con
     daemon::given(line, host).map(drop)
 }
 
-/// The directory that `%(here)s` means in a file.
+/// The directory that `%(here)s` means in a file. Where it can't be told it stays relative: what
+/// is made of it may not matter, and is refused if it does.
 pub fn here(host: &dyn Host, file: &str) -> String {
-    paths::absolute(host, paths::dirname(file))
+    let relative = paths::join(".", paths::dirname(file));
+    paths::absolute(host, &relative).unwrap_or(relative)
 }
 
 /// The patterns of `[include]`, each under the directory of the main file; `None` without that

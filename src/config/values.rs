@@ -70,6 +70,8 @@ pub enum ValueError {
     Directory(String),
     /// The directory before the file's name does not exist.
     DirPath(String),
+    /// A relative path, and there is nothing that it is relative to.
+    NoCurrentDirectory(String),
 }
 
 impl std::error::Error for ValueError {}
@@ -123,6 +125,11 @@ impl fmt::Display for ValueError {
             E::DirPath(v) => {
                 write!(f, "The directory named as part of the path {v} does not exist")
             }
+            E::NoCurrentDirectory(v) => write!(
+                f,
+                "the path {v} is relative to the current directory, which was removed or has a \
+                 name that is not UTF-8"
+            ),
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::{Context, Source};
 use crate::config::error::ConfigError;
 use crate::config::host::Host;
-use crate::config::paths::{dirname, normalized};
+use crate::config::paths::{expand_user, normalized};
 use crate::config::quote::quote;
 use crate::config::table;
 
@@ -50,20 +50,20 @@ impl Default for CtlOptions {
 pub fn load_ctl(source: Source<'_>, host: &dyn Host) -> Result<CtlOptions, ConfigError> {
     let section = source.document.section("supervisorctl");
     let section = section.ok_or(ConfigError::NoSection("supervisorctl"))?;
-    let here = dirname(&normalized(host, source.file)).to_owned();
+    let here = super::here(host, &expand_user(host, source.file));
     let context = Context::new(source, host, here);
     let reader = context.reader(section);
     let (env, names) = (&context.env, context.names_here());
     let serverurl = reader.value("serverurl", &names)?;
     let serverurl = match serverurl.strip_prefix("unix://") {
-        Some(path) => format!("unix://{}", normalized(host, path)),
+        Some(path) => format!("unix://{}", normalized(host, path)?),
         None => serverurl,
     };
     let prompt = reader.value("prompt", env)?;
     let username = reader.text("username", env)?;
     let password = reader.text("password", env)?;
     let history_file = reader.text("history_file", &names)?.filter(|file| !file.is_empty());
-    let history_file = history_file.map(|file| normalized(host, &file));
+    let history_file = history_file.map(|file| normalized(host, &file)).transpose()?;
     let plugins = source.document.sections.iter().filter(|s| s.name.starts_with("ctlplugin:"));
     let warnings = plugins.map(|section| {
         format!(

@@ -205,26 +205,26 @@ pub(super) fn finish(
     };
     let logfile = match draft.logfile.as_str() {
         "syslog" => MainLog::Syslog,
-        path => MainLog::File(normalized(host, path)),
+        path => MainLog::File(normalized(host, path)?),
     };
     Ok(Supervisord {
         logfile,
         logfile_maxbytes: draft.logfile_maxbytes,
         logfile_backups: draft.logfile_backups,
         loglevel: draft.loglevel,
-        pidfile: normalized(host, &draft.pidfile),
+        pidfile: normalized(host, &draft.pidfile)?,
         umask: draft.umask,
         nodaemon: draft.nodaemon,
         silent: draft.silent,
         minfds: draft.minfds,
         minprocs: draft.minprocs,
         nocleanup: draft.nocleanup,
-        childlogdir: absolute(host, &draft.childlogdir),
+        childlogdir: absolute(host, &draft.childlogdir)?,
         user,
         directory: draft.directory,
         strip_ansi: draft.strip_ansi,
         environment: draft.environment,
         identifier: draft.identifier,
-        config_file: absolute(host, context.file),
+        config_file: absolute(host, context.file)?,
     })
 }

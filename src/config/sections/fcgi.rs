@@ -51,7 +51,7 @@ pub(super) fn read(
     };
     let address = match socket.strip_prefix("unix://") {
         Some(path) if path.starts_with('/') => Ok(FcgiAddress::Unix {
-            path: normalized(host, path),
+            path: normalized(host, path)?,
             owner: owned(),
             mode: mode.unwrap_or(MODE),
         }),

@@ -65,9 +65,7 @@ fn inet(context: &Context<'_>, section: &Section) -> Result<HttpServer, ConfigEr
 
 fn unix(context: &Context<'_>, section: &Section) -> Result<HttpServer, ConfigError> {
     let reader = context.reader(section);
-    let path = |file: &str| {
-        Ok::<String, ConfigError>(normalized(context.host, file.trim_matches(is_space)))
-    };
+    let path = |file: &str| normalized(context.host, file.trim_matches(is_space));
     let absent = |section| ConfigError::NoAddress(section, "file");
     let file = reader.need("file", &context.names_here(), path, absent)?;
     let credentials = credentials(context, reader, section)?;

@@ -29,8 +29,8 @@ impl Host for Fake {
         "node".to_owned()
     }
 
-    fn current_dir(&self) -> String {
-        "/dir".to_owned()
+    fn current_dir(&self) -> Option<String> {
+        Some("/dir".to_owned())
     }
 
     fn temp_dir(&self) -> String {
