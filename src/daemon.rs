@@ -55,6 +55,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[must_use]
 pub fn main() -> ExitCode {
     daemonize::fill_standard_descriptors();
+    daemonize::keep_inherited_from_children();
     let line: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = line.first().cloned().unwrap_or_else(|| "supervisord".to_owned());

@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, fork, setsid};
@@ -70,6 +70,24 @@ pub fn leave_terminal(mask: u32) -> io::Result<()> {
     let _ = setsid();
     umask(Mode::from_bits_truncate(mask as libc::mode_t));
     Ok(())
+}
+
+/// Marks the descriptors that this process was started with, but for 0, 1 and 2, to be closed when
+/// a child executes. Where a kernel or a sandbox refuses `close_range`, children close one by one
+/// up to the limit, and an inherited number may lie above it.
+pub fn keep_inherited_from_children() {
+    // SAFETY: integers only; nothing is closed here.
+    let done =
+        unsafe { libc::syscall(libc::SYS_close_range, 3, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done == 0 {
+        return;
+    }
+    let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<RawFd>().ok());
+    for fd in numbers.filter(|fd| *fd > 2) {
+        // SAFETY: integers only; the one that lists the directory has the mark already.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
 }
 
 /// Opens /dev/null on whichever of 0, 1 and 2 is closed, so that no log or socket gets such a

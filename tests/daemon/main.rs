@@ -23,6 +23,7 @@ mod idle;
 mod pairs;
 mod pid1;
 mod real;
+mod unclean;
 
 /// Held by each test while it runs.
 fn alone() -> std::sync::MutexGuard<'static, ()> {
