@@ -1,6 +1,7 @@
 //! supervisord, from its command line to its end: start-up as one ordered list.
 
 mod command_line;
+mod limits;
 mod restart;
 
 use std::io::{self, Write as _};
@@ -34,7 +35,7 @@ use crate::http::{Limits as HttpLimits, Server, pool};
 use crate::log::activity::{self, LogQueue, Logger, Setup, Sinks};
 use crate::log::rotating::Limits;
 use crate::sys::daemonize::{self, Parent, Side};
-use crate::sys::limits::{self, Limit};
+use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::users::Machine;
@@ -139,6 +140,7 @@ struct Ready {
     pidfile: Option<Pidfile>,
     log_directory: LogDirectory,
     groups: Vec<NewGroup>,
+    for_children: ForChildren,
     parent: Option<Parent>,
 }
 
@@ -148,7 +150,9 @@ impl Ready {
         let main = &options.supervisord;
         let (logger, queue) = Logger::new(main.loglevel);
         let mut told: Vec<Notice> = assume_user(&options)?.into_iter().collect();
-        told.extend(raise_limits(&options)?);
+        told.extend(limits::ensure(&options)?);
+        let for_children = ForChildren::now();
+        told.extend(limits::raise_own(&options, &for_children));
         let setup = log_setup(&options);
         let sinks = Sinks::open(&setup).map_err(|error| log_failure(&setup, &error))?;
         tell_notices(&logger, &options, &told);
@@ -168,6 +172,7 @@ impl Ready {
             pidfile,
             log_directory,
             groups,
+            for_children,
             parent,
         })
     }
@@ -232,18 +237,19 @@ impl Ready {
         listen_to_signals(handle.clone(), self.logger.clone())?;
         let inherited = Arc::new(Inherited::of_this_process());
         let restart = Arc::new(restart::Restart::new(self.place.clone(), self.listeners.clone()));
+        let reload = restart.reload(self.logger.clone(), self.for_children);
         let server = Server::start(self.listeners.clone(), http_limits(&self.logger))?;
         let service = Arc::new(Service {
             handle: handle.clone(),
             logger: self.logger.clone(),
             inherited: Arc::clone(&inherited),
-            reload: restart.reload(),
+            reload,
             prepare: restart.prepare(),
         });
         let pool: io::Result<Vec<_>> = (0..POOL).map(|_| pool::start(&server, &service)).collect();
         let means = Means {
             turns: Turns::default(),
-            descriptors: limits::raise_own_descriptors(),
+            limits: self.for_children,
             inbox,
             handle,
             logger: self.logger.clone(),
@@ -286,7 +292,9 @@ impl Serving {
                 // It was asked before anything stopped, so this is no fault of the file.
                 Some(Notice { level: NoticeLevel::Critical, text: why })
             });
-            tell_notices(&logger, &options, told.as_slice());
+            let mut told: Vec<Notice> = told.into_iter().collect();
+            told.extend(limits::raise_own(&options, &means.limits));
+            tell_notices(&logger, &options, &told);
             // Its lock must not stand in the way of the next.
             drop(log_directory);
             (log_directory, groups) = prepare_groups(&options, &logger);
@@ -322,18 +330,6 @@ fn assume_user(options: &Options) -> Result<Option<Notice>, String> {
         None => return Ok(None),
     };
     Ok(Some(Notice { level, text }))
-}
-
-/// What minfds and minprocs ask for; the lines about it.
-fn raise_limits(options: &Options) -> Result<Vec<Notice>, String> {
-    let main = &options.supervisord;
-    let wanted = [(Limit::Descriptors, main.minfds), (Limit::Processes, main.minprocs)];
-    let mut lines = Vec::new();
-    for (limit, wanted) in wanted {
-        let raised = limits::ensure(limit, wanted).map_err(|error| error.to_string())?;
-        lines.extend(raised.map(|text| Notice { level: NoticeLevel::Info, text }));
-    }
-    Ok(lines)
 }
 
 fn log_setup(options: &Options) -> Setup {

@@ -124,7 +124,7 @@ fn plan(job: &Job, resolved: Resolved, channels: &Channels) -> Result<Plan, Spaw
         directory: program.directory.clone().map(CString::new).transpose().map_err(with_nul)?,
         umask: program.umask,
         session: program.setsid,
-        descriptors: job.descriptors,
+        limits: job.limits,
         identity: program.user.as_ref().map_or(Ok(None), privileges::identity_of),
         uid: program.user.as_ref().map_or(0, |user| user.uid),
         stdio: [channels.stdin.read.as_raw_fd(), stdout, stderr],

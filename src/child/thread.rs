@@ -24,7 +24,7 @@ use crate::log::child_log::{Audience, ChildLog, Speaker, Spoken, Target};
 use crate::process::machine::SpawnFailure;
 use crate::process::notice::Notice;
 use crate::process::output::Output;
-use crate::sys::limits::Descriptors;
+use crate::sys::limits::ForChildren;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{pipe, stack, thread};
 
@@ -139,8 +139,8 @@ pub struct Job {
     pub logger: Logger,
     /// Buffers for busy times.
     pub buffers: Buffers,
-    /// The limit of descriptors that the child starts with.
-    pub descriptors: Option<Descriptors>,
+    /// The limits that the child starts with.
+    pub limits: ForChildren,
     /// Where reports go.
     pub report: Box<dyn Fn(Report) + Send>,
 }

@@ -138,6 +138,9 @@ impl Coordinator<'_> {
             let name = self.world.member(id).map_or("", |m| m.process.program.name.as_str());
             let text = match error.raw_os_error() {
                 Some(libc::EMFILE) => format!("too many open files to spawn '{name}'"),
+                Some(libc::EAGAIN) => {
+                    format!("Too many processes in process table to spawn '{name}'")
+                }
                 _ => format!("unknown error making a thread for '{name}': {}", errno::name(&error)),
             };
             let input = Input::SpawnFailed(SpawnFailure { text, lacks_resources: true });
@@ -165,7 +168,7 @@ impl Coordinator<'_> {
             link: Arc::clone(&link),
             logger: self.means.logger.clone(),
             buffers: self.means.buffers.clone(),
-            descriptors: self.means.descriptors,
+            limits: self.means.limits,
             report: Box::new(report),
         };
         thread::start(job, self.means.turns.take())?;

@@ -30,7 +30,7 @@ use crate::process::machine::{Input, SpawnNumber};
 use crate::process::notice::Scope;
 use crate::process::state::SupervisorState;
 use crate::process::time::Mono;
-use crate::sys::limits::Descriptors;
+use crate::sys::limits::ForChildren;
 use crate::sys::{clock, code, reap, signals};
 
 /// After so long without a message the daemon is at rest, and gives back what it needed last.
@@ -57,8 +57,8 @@ pub struct Means {
     pub buffers: Buffers,
     /// The order of starts.
     pub turns: Turns,
-    /// The limit of descriptors that children start with.
-    pub descriptors: Option<Descriptors>,
+    /// The limits that children start with.
+    pub limits: ForChildren,
     /// For HUP.
     pub prepare: Prepare,
     /// The number of the first process of the next coordinator.

@@ -3,14 +3,16 @@
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::limits;
 use crate::config::command_line::CommandLine;
 use crate::config::error::ConfigError;
-use crate::config::options::Options;
+use crate::config::options::{LogLevel, Options};
 use crate::coordinator::prepare::Next;
 use crate::coordinator::run::Prepare;
 use crate::http::methods::Reload;
-use crate::log::activity::Sinks;
+use crate::log::activity::{Logger, Sinks};
 use crate::sys::config_files;
+use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::privileges;
 use crate::sys::users::Machine;
@@ -56,10 +58,16 @@ impl Restart {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the configuration, for reloadConfig.
-    pub fn reload(self: &Arc<Self>) -> Reload {
+    /// Reads the configuration, for reloadConfig. It may ask for more processes than before.
+    pub fn reload(self: &Arc<Self>, logger: Logger, before: ForChildren) -> Reload {
         let restart = Arc::clone(self);
-        Arc::new(move || restart.place.load().map_err(|error| error.to_string()))
+        Arc::new(move || {
+            let options = restart.place.load().map_err(|error| error.to_string())?;
+            for notice in limits::raise_own(&options, &before) {
+                logger.log(LogLevel::Warn, notice.text);
+            }
+            Ok(options)
+        })
     }
 
     /// Prepares a restart.

@@ -14,7 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::errno;
-use super::limits::Descriptors;
+use super::limits::{Bounds, ForChildren};
 use super::pipe;
 use super::privileges::Identity;
 
@@ -47,8 +47,8 @@ pub struct Plan {
     pub umask: Option<u32>,
     /// It leads a session of its own, else a process group only.
     pub session: bool,
-    /// Its limit of descriptors, where the daemon's own is another.
-    pub descriptors: Option<Descriptors>,
+    /// Its limits.
+    pub limits: ForChildren,
     /// Whom it becomes; a text: why it can't.
     pub identity: Result<Option<Identity>, &'static str>,
     /// The user asked for, as messages name it.
@@ -246,15 +246,11 @@ fn child(prepared: &Prepared<'_>) -> ! {
     if let Err(number) = place_descriptors(prepared) {
         fail(prepared, Step::Descriptors, number);
     }
-    if let Some(Descriptors { soft, hard }) = plan.descriptors {
-        let limit = [soft, hard];
-        let none = ptr::null_mut::<u64>();
-        // SAFETY: the kernel reads two numbers of 64 bits: `struct rlimit64`.
-        unsafe { libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, &limit, none) };
-    }
+    set_limit(libc::RLIMIT_NOFILE as libc::c_long, plan.limits.descriptors);
     match &plan.identity {
         Ok(None) => {}
         Ok(Some(identity)) => {
+            set_limit(libc::RLIMIT_NPROC as libc::c_long, plan.limits.processes);
             if let Err(number) = assume(identity) {
                 fail(prepared, Step::Identity, number);
             }
@@ -275,6 +271,14 @@ fn child(prepared: &Prepared<'_>) -> ! {
     // SAFETY: both lists end with a null pointer, and their strings live.
     unsafe { libc::execve(plan.file.as_ptr(), prepared.argv.as_ptr(), prepared.envp.as_ptr()) };
     fail(prepared, Step::Exec, last_errno())
+}
+
+fn set_limit(resource: libc::c_long, bounds: Option<Bounds>) {
+    let Some(Bounds { soft, hard }) = bounds else { return };
+    let limit = [soft, hard];
+    let none = ptr::null_mut::<u64>();
+    // SAFETY: the kernel reads two numbers of 64 bits: `struct rlimit64`.
+    unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, &limit, none) };
 }
 
 fn last_errno() -> i32 {

@@ -20,6 +20,7 @@ mod clock;
 mod crashes;
 mod flood;
 mod idle;
+mod limits;
 mod pairs;
 mod pid1;
 mod real;
