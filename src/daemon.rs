@@ -180,11 +180,16 @@ impl Ready {
     /// Unless it stays in the foreground: forks. `None` in the parent, once the daemon is
     /// ready.
     fn go_to_background(mut self) -> Result<Option<Ready>, String> {
-        let main = &self.options.supervisord;
+        let options = Arc::clone(&self.options);
+        let main = &options.supervisord;
         if main.nodaemon {
             return Ok(Some(self));
         }
-        match daemonize::fork_and_wait().map_err(|error| format!("could not fork: {error}"))? {
+        let side = daemonize::fork_and_wait().map_err(|error| {
+            self.withdraw();
+            format!("could not fork: {error}")
+        })?;
+        match side {
             Side::Parent(outcome) => {
                 // Sockets and pidfile belong to the daemon now.
                 std::mem::forget(self.listeners);
@@ -195,6 +200,7 @@ impl Ready {
                 enter_directory(main.directory.as_deref(), &self.logger);
                 if let Err(error) = daemonize::leave_terminal(main.umask) {
                     let why = format!("could not leave the terminal: {error}");
+                    self.withdraw();
                     parent.failed(&why);
                     return Err(why);
                 }
@@ -217,11 +223,23 @@ impl Ready {
             }
             Err(error) => {
                 let why = format!("could not start: {error}");
+                self.logger.log(LogLevel::Critical, &why);
+                self.logger.flush(FAREWELL);
+                self.withdraw();
                 if let Some(parent) = self.parent.take() {
                     parent.failed(&why);
                 }
                 Err(why)
             }
+        }
+    }
+
+    /// Takes back what others could find, for a start that fails late. Threads that exist already
+    /// share the listeners.
+    fn withdraw(&mut self) {
+        self.listeners.iter().for_each(Listener::close);
+        if let Some(pidfile) = self.pidfile.take() {
+            pidfile.remove();
         }
     }
 

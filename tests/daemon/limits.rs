@@ -307,6 +307,27 @@ fn programs_for_which_there_are_too_few_processes_wait_for_others() {
 }
 
 #[test]
+fn a_start_without_room_for_its_own_threads_leaves_nothing() {
+    if !Side::ours_only("the original has no threads") {
+        return;
+    }
+    let _turn = crate::alone();
+    // Each number fails at another thread, or at the fork to the background.
+    for count in 1..=7 {
+        for daemonize in [false, true] {
+            let setup = setup(Who::Stranger, &[&format!("--nproc={count}")]).arg("--minprocs=1");
+            let setup = if daemonize { setup.daemonize() } else { setup };
+            let output = setup.run_to_end(20);
+            assert_eq!(output.code, 2, "{count}: {output:?}");
+            let errors = ["Error: could not start: ", "Error: could not fork: "];
+            assert!(errors.iter().any(|error| output.stderr.starts_with(error)), "{output:?}");
+            assert!(!setup.path("d.pid").exists(), "the pidfile is left, {count} {daemonize}");
+            assert!(!setup.path("s.sock").exists(), "the socket is left, {count} {daemonize}");
+        }
+    }
+}
+
+#[test]
 fn children_of_other_users_start_with_the_limit_as_it_was() {
     let _turn = crate::alone();
     let user = "user=nobody";
