@@ -17,14 +17,12 @@ use crossbeam_channel::bounded;
 
 use self::command_line::Invocation;
 use self::restart::Place;
-use crate::VERSION;
 use crate::child::audience::Wanted;
 use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
 use crate::child::turns::Turns;
 use crate::config::error::ConfigError;
 use crate::config::options::{LogLevel, MainLog, Notice, NoticeLevel, Options};
-use crate::config::sections;
 use crate::coordinator::message::{Handle, MAILBOX, Message};
 use crate::coordinator::prepare::{self, LogDirectory, NewGroup};
 use crate::coordinator::run::{Coordinator, Means};
@@ -91,18 +89,14 @@ impl From<ConfigError> for Failure {
 }
 
 fn run(line: &[String], program: &str) -> Result<(), Failure> {
-    let invocation = match command_line::read(line) {
+    let invocation = match command_line::read(line, &Machine) {
         Ok(invocation) => invocation,
-        Err(Refusal::Help(text)) => {
+        Err(Refusal::Answered(text)) => {
             let _ = io::stdout().write_all(text.as_bytes());
             return Ok(());
         }
         Err(Refusal::Usage(why)) => return Err(why.into()),
     };
-    if invocation.version {
-        let _ = writeln!(io::stdout(), "{VERSION}");
-        return Ok(());
-    }
     syslog::open(Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program));
     let place = place(&invocation, program)?;
     if let Some(ready) = Ready::prepare(place)?.go_to_background()? {
@@ -113,8 +107,7 @@ fn run(line: &[String], program: &str) -> Result<(), Failure> {
 
 /// Where the configuration is, found once: a restart reads the same file.
 fn place(invocation: &Invocation, program: &str) -> Result<Place, Failure> {
-    sections::check_command_line(&invocation.overrides, &Machine)?;
-    let named = match &invocation.configuration {
+    let file = match &invocation.configuration {
         Some(file) => file.clone(),
         None => {
             if privileges::is_root() {
@@ -123,9 +116,6 @@ fn place(invocation: &Invocation, program: &str) -> Result<Place, Failure> {
             config_files::find(program)?
         }
     };
-    // A restart finds it from whatever directory the daemon is in then.
-    let file = std::path::absolute(&named).ok().and_then(|file| file.to_str().map(str::to_owned));
-    let file = file.unwrap_or(named);
     Ok(Place { file, command_line: invocation.overrides.clone() })
 }
 
@@ -147,6 +137,8 @@ struct Ready {
 impl Ready {
     fn prepare(place: Place) -> Result<Ready, Failure> {
         let options = place.load()?;
+        // Until here errors name the file as the user did.
+        let place = place.absolute();
         let main = &options.supervisord;
         let (logger, queue) = Logger::new(main.loglevel);
         let mut told: Vec<Notice> = assume_user(&options)?.into_iter().collect();

@@ -140,13 +140,18 @@ impl fmt::Display for ValueError {
 /// # Errors
 /// [`ValueError::Integer`].
 pub fn integer(text: &str) -> Result<i64, ValueError> {
-    let trimmed = text.trim_matches(is_space);
-    let (negative, digits) = match trimmed.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, trimmed.strip_prefix('+').unwrap_or(trimmed)),
-    };
+    let (negative, digits) = signed(text);
     let magnitude = digits_of(digits, 10).ok_or_else(|| ValueError::Integer(text.to_owned()))?;
     Ok(if negative { magnitude.saturating_neg() } else { magnitude })
+}
+
+/// Whether a number is negative, and its text without whitespace and sign.
+fn signed(text: &str) -> (bool, &str) {
+    let trimmed = text.trim_matches(is_space);
+    match trimmed.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, trimmed.strip_prefix('+').unwrap_or(trimmed)),
+    }
 }
 
 fn digits_of(text: &str, radix: u32) -> Option<i64> {
@@ -194,18 +199,18 @@ pub fn byte_size(text: &str) -> Result<i64, ValueError> {
     integer(&lower)
 }
 
-/// Octal digits, with or without `0o`.
+/// Octal digits with an optional sign, with or without `0o`. A negative number stands for its
+/// bits: the system looks at the lowest of them.
 ///
 /// # Errors
 /// [`ValueError::Octal`].
 pub fn octal(text: &str) -> Result<u32, ValueError> {
-    let trimmed = text.trim_matches(is_space);
-    let digits = trimmed.strip_prefix('+').unwrap_or(trimmed);
+    let (negative, digits) = signed(text);
     let bare = digits.strip_prefix("0o").or_else(|| digits.strip_prefix("0O"));
     let digits = bare.map_or(digits, |d| d.strip_prefix('_').unwrap_or(d));
-    digits_of(digits, 8)
-        .and_then(|n| u32::try_from(n).ok())
-        .ok_or_else(|| ValueError::Octal(text.to_owned()))
+    let magnitude = digits_of(digits, 8).and_then(|n| u32::try_from(n).ok());
+    let bits = magnitude.map(|n| if negative { n.wrapping_neg() } else { n });
+    bits.ok_or_else(|| ValueError::Octal(text.to_owned()))
 }
 
 /// A signal by number, or by name with or without `SIG`, in any case.

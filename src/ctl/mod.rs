@@ -31,7 +31,7 @@ pub fn main() -> ExitCode {
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let options = match Options::from_command_line(&words) {
         Ok(options) => options,
-        Err(Refusal::Help(text)) => {
+        Err(Refusal::Answered(text)) => {
             // A reader that went away has nothing to be told.
             let _ = io::stdout().write_all(text.as_bytes());
             return ExitCode::SUCCESS;

@@ -2,7 +2,7 @@
 //!
 //! The rules are those of `getopt`: options end at the first word that is none, long
 //! names may be shortened as long as they stay unique. The texts of errors are known
-//! to scripts; clap's kinds of errors are put into them.
+//! to scripts.
 
 use crate::config::sections::CtlOptions;
 use crate::getopt::{self, Grammar, Row};
@@ -10,7 +10,7 @@ use crate::sys::config_files;
 use crate::sys::users::Machine;
 
 use super::client::Server;
-use super::url::is_url;
+use super::url;
 use crate::config::quote::quote;
 
 /// All that was asked for.
@@ -108,12 +108,15 @@ const GRAMMAR: Grammar = Grammar {
 };
 
 fn parse(line: &[String]) -> Result<Given, Refusal> {
-    let parsed = getopt::parse(GRAMMAR, line)?;
-    if let Some(given) = parsed.value("serverurl").filter(|given| !is_url(&given.text)) {
+    let mut check = |row: &Row, given: &getopt::Given| {
+        if row.long != "serverurl" {
+            return Ok(());
+        }
         let (option, url) = (&given.spelling, quote(&given.text));
-        let text = format!("invalid value for {option} {url}: value {url} is not a URL");
-        return Err(Refusal::Usage(text));
-    }
+        url::check(&given.text)
+            .map_err(|why| Refusal::Usage(format!("invalid value for {option} {url}: {why}")))
+    };
+    let parsed = getopt::parse(GRAMMAR, line, &mut check)?;
     Ok(Given {
         configuration: parsed.text("configuration"),
         interactive: parsed.flag("interactive"),
@@ -208,7 +211,7 @@ mod tests {
     #[test]
     fn help_is_a_text() {
         for option in ["-h", "-?", "--help", "--hel"] {
-            let Err(Refusal::Help(text)) = parse_words(&[option]) else { panic!("{option}") };
+            let Err(Refusal::Answered(text)) = parse_words(&[option]) else { panic!("{option}") };
             assert!(text.contains("--configuration") && text.contains("-i"), "{text}");
         }
     }

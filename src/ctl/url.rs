@@ -1,5 +1,7 @@
 //! The server's URL, and the daemon's address in it.
 
+use crate::config::quote::quote;
+
 /// Where a daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Address {
@@ -56,7 +58,19 @@ fn split_port(place: &str) -> (&str, Option<&str>) {
 }
 
 /// Whether the text is a URL at all: a scheme, and something after it.
-pub(super) fn is_url(text: &str) -> bool {
+///
+/// # Errors
+/// The text behind `invalid value for -s 'x': `.
+pub(super) fn check(text: &str) -> Result<(), String> {
+    let host = text.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or("");
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.contains('[') != host.contains(']') {
+        return Err("Invalid IPv6 URL".to_owned());
+    }
+    if is_url(text) { Ok(()) } else { Err(format!("value {} is not a URL", quote(text))) }
+}
+
+fn is_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
     };
@@ -96,10 +110,10 @@ mod tests {
     #[test]
     fn urls_have_a_scheme_and_a_rest() {
         for url in ["http://h", "unix:///x", "localhost:9001", "a:b"] {
-            assert!(is_url(url), "{url}");
+            assert_eq!(check(url), Ok(()), "{url}");
         }
         for text in ["", "foo", "http://", "http:", "://x", "1a:b", "/x"] {
-            assert!(!is_url(text), "{text}");
+            assert!(check(text).is_err(), "{text}");
         }
     }
 }

@@ -1,16 +1,16 @@
 //! supervisord's command line.
 
+use crate::VERSION;
 use crate::config::command_line::{CommandLine, Given};
-use crate::config::quote::quote;
-use crate::getopt::{self, Grammar, Parsed, Refusal, Row};
+use crate::config::host::Host;
+use crate::config::sections;
+use crate::getopt::{self, Grammar, Refusal, Row};
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub struct Invocation {
     /// `-c`.
     pub configuration: Option<String>,
-    /// `-v`.
-    pub version: bool,
     /// What is laid over the file.
     pub overrides: CommandLine,
 }
@@ -37,62 +37,66 @@ const GRAMMAR: Grammar = Grammar {
         Row::valued("minfds", Some('a'), "N", "File descriptors that must be had"),
         Row::flag("strip_ansi", Some('t'), "Drop terminal sequences from programs' output"),
         Row::valued("minprocs", None, "N", "Processes that must be had"),
-        Row::flag("profile_options", None, "Accepted for compatibility"),
+        Row::valued("profile_options", None, "LIST", "Accepted for compatibility"),
     ],
     words: None,
     after_help: "",
 };
 
-/// Reads it; the first word is the program.
+/// Reads it; the first word is the program. The machine is asked about users and directories.
 ///
 /// # Errors
-/// Help, or what is wrong.
-pub fn read(line: &[String]) -> Result<Invocation, Refusal> {
-    let parsed = getopt::parse(GRAMMAR, line)?;
-    if !parsed.words.is_empty() {
-        let words: Vec<String> = parsed.words.iter().map(|word| quote(word)).collect();
-        let text = format!("positional arguments are not supported: [{}]", words.join(", "));
-        return Err(Refusal::Usage(text));
-    }
-    Ok(Invocation {
-        configuration: parsed.text("configuration"),
-        version: parsed.flag("version"),
-        overrides: overrides(&parsed),
-    })
+/// What is wrong, or a text that alone was asked for.
+pub fn read(line: &[String], host: &dyn Host) -> Result<Invocation, Refusal> {
+    let mut overrides = CommandLine::default();
+    let mut check = |row: &Row, given: &Given| {
+        if row.long == "version" {
+            return Err(Refusal::Answered(format!("{VERSION}\n")));
+        }
+        let mut alone = CommandLine::default();
+        lay(&mut alone, row.long, given);
+        sections::check_command_line(&alone, host)
+            .map_err(|error| Refusal::Usage(error.to_string()))?;
+        lay(&mut overrides, row.long, given);
+        Ok(())
+    };
+    let parsed = getopt::parse(GRAMMAR, line, &mut check)?;
+    Ok(Invocation { configuration: parsed.text("configuration"), overrides })
 }
 
-fn overrides(parsed: &Parsed) -> CommandLine {
-    let value = |long: &str| {
-        parsed.value(long).map(|given| Given { spelling: given.spelling, text: given.text })
+/// Takes up an option that has a key in `[supervisord]`.
+fn lay(line: &mut CommandLine, long: &str, given: &Given) {
+    let value = match long {
+        "nodaemon" => return line.nodaemon = true,
+        "silent" => return line.silent = true,
+        "nocleanup" => return line.nocleanup = true,
+        "strip_ansi" => return line.strip_ansi = true,
+        "user" => &mut line.user,
+        "umask" => &mut line.umask,
+        "directory" => &mut line.directory,
+        "logfile" => &mut line.logfile,
+        "logfile_maxbytes" => &mut line.logfile_maxbytes,
+        "logfile_backups" => &mut line.logfile_backups,
+        "loglevel" => &mut line.loglevel,
+        "pidfile" => &mut line.pidfile,
+        "identifier" => &mut line.identifier,
+        "childlogdir" => &mut line.childlogdir,
+        "minfds" => &mut line.minfds,
+        "minprocs" => &mut line.minprocs,
+        _ => return,
     };
-    CommandLine {
-        nodaemon: parsed.flag("nodaemon"),
-        silent: parsed.flag("silent"),
-        nocleanup: parsed.flag("nocleanup"),
-        strip_ansi: parsed.flag("strip_ansi"),
-        user: value("user"),
-        umask: value("umask"),
-        directory: value("directory"),
-        logfile: value("logfile"),
-        logfile_maxbytes: value("logfile_maxbytes"),
-        logfile_backups: value("logfile_backups"),
-        loglevel: value("loglevel"),
-        pidfile: value("pidfile"),
-        identifier: value("identifier"),
-        childlogdir: value("childlogdir"),
-        minfds: value("minfds"),
-        minprocs: value("minprocs"),
-    }
+    *value = Some(given.clone());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::users::Machine;
 
     fn read_words(words: &[&str]) -> Result<Invocation, Refusal> {
         let line: Vec<String> =
             ["supervisord"].iter().chain(words).map(|word| (*word).to_owned()).collect();
-        read(&line)
+        read(&line, &Machine)
     }
 
     #[test]

@@ -34,6 +34,16 @@ impl Place {
     pub fn load(&self) -> Result<Options, ConfigError> {
         config_files::load(&self.file, &self.command_line, &Machine)
     }
+
+    /// The same, to be found from whatever directory the daemon is in later.
+    #[must_use]
+    pub fn absolute(self) -> Place {
+        let file = std::path::absolute(&self.file).ok();
+        match file.and_then(|file| file.to_str().map(str::to_owned)) {
+            Some(file) => Place { file, ..self },
+            None => self,
+        }
+    }
 }
 
 /// Knows the file and the listeners that are open.

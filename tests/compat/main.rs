@@ -17,6 +17,7 @@
 mod support;
 
 mod child;
+mod command_line;
 mod cross;
 mod ctl;
 mod events;

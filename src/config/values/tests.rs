@@ -46,7 +46,8 @@ fn octals() {
     for good in ["22", "022", "0o22", "+0O22", " 22 ", "0o_22"] {
         assert_eq!(octal(good), Ok(0o22));
     }
-    for bad in ["9", "", "0x1", "-1", "77777777777777"] {
+    assert_eq!(octal("-1").map(|bits| bits & 0o777), Ok(0o777));
+    for bad in ["9", "", "0x1", "--1", "-", "77777777777777"] {
         assert_eq!(text(octal(bad)), format!("{bad} can not be converted to an octal type"));
     }
 }
