@@ -1,9 +1,11 @@
 //! supervisord, from its command line to its end: start-up as one ordered list.
 
+mod account;
 mod command_line;
 mod limits;
 mod restart;
 
+use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
+use self::account::Account;
 use self::command_line::Invocation;
 use self::restart::Place;
 use crate::child::audience::Wanted;
@@ -99,7 +102,8 @@ fn run(line: &[String], program: &str) -> Result<(), Failure> {
     };
     syslog::open(Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program));
     let place = place(&invocation, program)?;
-    if let Some(ready) = Ready::prepare(place)?.go_to_background()? {
+    let ready = Ready::prepare(place, invocation.account.as_ref())?;
+    if let Some(ready) = ready.go_to_background()? {
         ready.serve()?;
     }
     Ok(())
@@ -131,11 +135,12 @@ struct Ready {
     log_directory: LogDirectory,
     groups: Vec<NewGroup>,
     for_children: ForChildren,
+    account: Option<Account>,
     parent: Option<Parent>,
 }
 
 impl Ready {
-    fn prepare(place: Place) -> Result<Ready, Failure> {
+    fn prepare(place: Place, account: Option<&command_line::Account>) -> Result<Ready, Failure> {
         let options = place.load()?;
         // Until here errors name the file as the user did.
         let place = place.absolute();
@@ -147,6 +152,7 @@ impl Ready {
         told.extend(limits::raise_own(&options, &for_children));
         let setup = log_setup(&options);
         let sinks = Sinks::open(&setup).map_err(|error| log_failure(&setup, &error))?;
+        let account = account.map(Account::open).transpose()?;
         tell_notices(&logger, &options, &told);
         let listeners = open_listeners(&options)?;
         let pidfile = take_pidfile(&main.pidfile, &logger)?;
@@ -165,6 +171,7 @@ impl Ready {
             log_directory,
             groups,
             for_children,
+            account,
             parent,
         })
     }
@@ -269,8 +276,10 @@ impl Ready {
             next_process: AtomicU64::new(0),
             next_event: AtomicU64::new(0),
             wanted: Wanted::default(),
+            profile: self.account.as_ref().map(|_| RefCell::default()),
         };
-        Ok(Serving { means, server, pool: pool?, restart })
+        let account = self.account.take();
+        Ok(Serving { means, server, pool: pool?, restart, account })
     }
 }
 
@@ -280,6 +289,7 @@ struct Serving {
     server: Arc<Server<Job>>,
     pool: Vec<JoinHandle<()>>,
     restart: Arc<restart::Restart>,
+    account: Option<Account>,
 }
 
 impl Serving {
@@ -290,7 +300,7 @@ impl Serving {
         (mut log_directory, mut groups): (LogDirectory, Vec<NewGroup>),
         mut pidfile: Option<Pidfile>,
     ) {
-        let Serving { means, server, pool, restart } = self;
+        let Serving { mut means, server, pool, restart, account } = self;
         let logger = means.logger.clone();
         loop {
             let coordinator = Coordinator::new(&means, Arc::clone(&options), groups);
@@ -314,6 +324,7 @@ impl Serving {
             server.set_listeners(next.listeners);
             pidfile = move_pidfile(pidfile, &options.supervisord.pidfile, &logger);
         }
+        let profile = means.profile.take();
         // Nobody answers any more: whoever asks must learn so, not wait.
         drop(means);
         restart.now_listening(Vec::new());
@@ -325,7 +336,14 @@ impl Serving {
             pidfile.remove();
         }
         drop(log_directory);
+        // The last lines come before the account, on the same stdout.
         logger.flush(FAREWELL);
+        if let (Some(account), Some(profile)) = (account, profile)
+            && let Err(error) = account.write(&profile.into_inner())
+        {
+            logger.log(LogLevel::Error, format_args!("could not write the profile: {error}"));
+            logger.flush(FAREWELL);
+        }
     }
 }
 

@@ -73,6 +73,36 @@ pub enum Message {
     Prepared(Result<Box<Next>, String>),
 }
 
+impl Message {
+    /// What it is called in an account of the loop's work.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Message::Signal(_) => "signal",
+            Message::Child { report, .. } => match report {
+                Report::Spawned { .. } => "child: spawned",
+                Report::Failed(_) => "child: not spawned",
+                Report::Drained => "child: output read",
+                Report::Occurred(_) => "child: wrote an event",
+                Report::Heard(_) => "child: listener spoke",
+                Report::Panicked(_) => "child: thread panicked",
+            },
+            Message::Request { request, .. } => match **request {
+                Request::Start { .. } => "request: start",
+                Request::Stop { .. } => "request: stop",
+                Request::Signal { .. } => "request: signal",
+                Request::Add(_) => "request: add",
+                Request::Remove(_) => "request: remove",
+            },
+            Message::Add { .. } => "group added",
+            Message::View(_) => "view",
+            Message::Reread { .. } => "reread",
+            Message::Leave { .. } => "leave",
+            Message::Occurred(_) => "remote event",
+            Message::Prepared(_) => "restart prepared",
+        }
+    }
+}
+
 const _: () = assert!(std::mem::size_of::<Message>() <= 72);
 
 /// How others reach the coordinator.

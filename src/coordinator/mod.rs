@@ -5,6 +5,7 @@ pub mod events;
 pub mod message;
 pub mod perform;
 pub mod prepare;
+pub mod profile;
 pub mod run;
 pub mod view;
 pub mod waiters;

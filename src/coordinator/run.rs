@@ -1,5 +1,6 @@
 //! The loop: receive until the next deadline, step, perform.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
 use super::message::{Handle, Message, Reply};
 use super::perform::Shell;
 use super::prepare::{NewGroup, Next};
+use super::profile::Profile;
 use super::view::{ProcessView, View};
 use super::waiters::{Answer, RequestId};
 use super::world::{Effect, Event, ProcessId, Request, World};
@@ -67,6 +69,8 @@ pub struct Means {
     pub next_event: AtomicU64,
     /// What listeners want, for the children's threads.
     pub wanted: Wanted,
+    /// The account of the loop's work, if anybody wants it.
+    pub profile: Option<RefCell<Profile>>,
 }
 
 /// The one owner of all states.
@@ -154,8 +158,10 @@ impl<'a> Coordinator<'a> {
         let due = self.world.next_deadline();
         let rest = self.rest_at.filter(|_| due.is_none());
         if due.is_some_and(|due| due <= clock::now().mono) {
-            self.look_for_pids();
-            self.handle(Event::Deadline);
+            self.timed("deadline", |coordinator| {
+                coordinator.look_for_pids();
+                coordinator.handle(Event::Deadline);
+            });
             // What is due must not keep messages waiting for ever.
             return self.receive_waiting();
         }
@@ -184,8 +190,23 @@ impl<'a> Coordinator<'a> {
         }
     }
 
+    /// Does a piece of work, and takes its time where an account is kept.
+    fn timed(&mut self, kind: &'static str, work: impl FnOnce(&mut Self)) {
+        let Some(profile) = &self.means.profile else { return work(self) };
+        let begin = clock::now().mono;
+        work(self);
+        let took = clock::now().mono.saturating_sub(begin);
+        if let Ok(mut profile) = profile.try_borrow_mut() {
+            profile.add(kind, took);
+        }
+    }
+
     fn receive(&mut self, message: Message) {
         self.rest_at = Some(clock::now().mono + REST);
+        self.timed(message.kind(), |coordinator| coordinator.take(message));
+    }
+
+    fn take(&mut self, message: Message) {
         match message {
             Message::Signal(number) => self.signal(number),
             Message::Child { process, spawn, report } => self.report(process, spawn, report),

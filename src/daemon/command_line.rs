@@ -4,6 +4,7 @@ use crate::VERSION;
 use crate::config::command_line::{CommandLine, Given};
 use crate::config::host::Host;
 use crate::config::sections;
+use crate::coordinator::profile::{self, Order};
 use crate::getopt::{self, Grammar, Refusal, Row};
 
 /// What the command line asks for.
@@ -11,8 +12,19 @@ use crate::getopt::{self, Grammar, Refusal, Row};
 pub struct Invocation {
     /// `-c`.
     pub configuration: Option<String>,
+    /// `--profile_options`, `--profile`: whether an account of the loop's work is wanted.
+    pub account: Option<Account>,
     /// What is laid over the file.
     pub overrides: CommandLine,
+}
+
+/// The account of the loop's work that is wanted at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// What it is sorted by.
+    pub orders: Vec<Order>,
+    /// Where it goes; `None`: to stdout.
+    pub file: Option<String>,
 }
 
 const GRAMMAR: Grammar = Grammar {
@@ -37,7 +49,15 @@ const GRAMMAR: Grammar = Grammar {
         Row::valued("minfds", Some('a'), "N", "File descriptors that must be had"),
         Row::flag("strip_ansi", Some('t'), "Drop terminal sequences from programs' output"),
         Row::valued("minprocs", None, "N", "Processes that must be had"),
-        Row::valued("profile_options", None, "LIST", "Accepted for compatibility"),
+        Row::valued(
+            "profile_options",
+            None,
+            "LIST",
+            "Print at the end what the main loop did, sorted by cumulative time or by calls",
+        ),
+        Row::valued("profile", Some('p'), "FILE", "Write the same to this file")
+            .new_here()
+            .unless(profile::is_list, "profile_options"),
     ],
     words: None,
     after_help: "",
@@ -61,7 +81,11 @@ pub fn read(line: &[String], host: &dyn Host) -> Result<Invocation, Refusal> {
         Ok(())
     };
     let parsed = getopt::parse(GRAMMAR, line, &mut check)?;
-    Ok(Invocation { configuration: parsed.text("configuration"), overrides })
+    let (options, file) = (parsed.text("profile_options"), parsed.text("profile"));
+    let orders = options.as_deref().map(profile::orders);
+    let account = (orders.is_some() || file.is_some())
+        .then(|| Account { orders: orders.unwrap_or_default(), file });
+    Ok(Invocation { configuration: parsed.text("configuration"), account, overrides })
 }
 
 /// Takes up an option that has a key in `[supervisord]`.
@@ -116,6 +140,26 @@ mod tests {
                 Err(Refusal::Usage(text)) => assert_eq!(text, want, "{words:?}"),
                 other => panic!("{words:?}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn profile_abbreviates_the_old_option_unless_its_value_is_a_file() {
+        let account = |words: &[&str]| read_words(words).unwrap().account;
+        let wanted = |orders: &[Order], file: Option<&str>| {
+            Some(Account { orders: orders.to_vec(), file: file.map(str::to_owned) })
+        };
+        for (words, want) in [
+            (["--profile_options", "calls"], wanted(&[Order::Count], None)),
+            (["--profile", "calls"], wanted(&[Order::Count], None)),
+            (["--profile", "cumulative,callers"], wanted(&[Order::Time], None)),
+            (["--prof", "x"], wanted(&[], None)),
+            (["--profile", "x"], wanted(&[], Some("x"))),
+            (["--profile=x", "--prof=calls"], wanted(&[Order::Count], Some("x"))),
+            (["-p", "calls"], wanted(&[], Some("calls"))),
+            (["-n", "-s"], None),
+        ] {
+            assert_eq!(account(&words), want, "{words:?}");
         }
     }
 

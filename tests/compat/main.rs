@@ -25,6 +25,7 @@ mod groups;
 mod http;
 mod logs;
 mod process;
+mod profile;
 mod reread;
 mod restart;
 mod signals;
