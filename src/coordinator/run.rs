@@ -156,7 +156,8 @@ impl<'a> Coordinator<'a> {
     /// Takes one message, or what is due.
     fn turn(&mut self) {
         let due = self.world.next_deadline();
-        let rest = self.rest_at.filter(|_| due.is_none());
+        // A tick may be due again and again; between two of them the daemon is at rest.
+        let rest = self.rest_at.filter(|rest| due.is_none_or(|due| *rest < due));
         if due.is_some_and(|due| due <= clock::now().mono) {
             self.timed("deadline", |coordinator| {
                 coordinator.look_for_pids();
@@ -169,7 +170,7 @@ impl<'a> Coordinator<'a> {
             self.reap();
             return self.receive_waiting();
         }
-        let received = match due.or(rest) {
+        let received = match rest.or(due) {
             Some(until) => self.means.inbox.recv_deadline(clock::instant(until)),
             None => self.means.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::describe;
 use crate::VERSION;
@@ -26,6 +27,9 @@ use crate::rpc::method::{LogChannel, Method, Whom};
 use crate::rpc::table;
 use crate::sys::clock;
 use crate::xml_rpc::Writer;
+
+/// How long a reader of the activity log waits for lines that are on their way.
+const LINES_AWAITED: Duration = Duration::from_millis(200);
 
 /// The version of the interface that clients compare.
 const API_VERSION: &str = "3.0";
@@ -93,6 +97,8 @@ impl Service {
             Method::GetAllProcessInfo => all_process_info(&view, w),
             Method::GetAllConfigInfo => all_config_info(&view, w),
             Method::ReadLog { offset, length } => {
+                // Who was told of something finds its line.
+                self.logger.flush(LINES_AWAITED);
                 let bytes = read_main_log(&view, offset, length)?;
                 w.string_lossy(&bytes);
             }

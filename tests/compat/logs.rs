@@ -157,9 +157,9 @@ fn tail_and_maintail_show_the_last_bytes() {
     d.ctl(&["tail", "-99999", "a"]).expect(&format!("{text}\n"), 0);
     d.ctl(&["tail", "a", "STDERR"]).expect("\n", 0);
     d.wait_state("a", "RUNNING", 15);
+    d.ctl(&["maintail"]).expect_part("RUNNING", 0);
     let log = d.log();
     d.ctl(&["maintail", "-30"]).expect(&format!("{}\n", &log[log.len() - 30..]), 0);
-    d.ctl(&["maintail"]).expect_part("RUNNING", 0);
 }
 
 #[test]
