@@ -1,0 +1,65 @@
+//! TCP sockets that listen.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, SockaddrIn, SockaddrIn6, sockopt};
+
+use super::{ListenError, listen, new_socket};
+
+pub(super) fn open(host: &str, port: u16) -> Result<OwnedFd, ListenError> {
+    // Sets SO_REUSEADDR and close-on-exec, and listens with a short backlog, lengthened below.
+    let socket = TcpListener::bind(resolve(host, port)?)?;
+    socket.set_nonblocking(true)?;
+    ready(OwnedFd::from(socket))
+}
+
+/// Opens a socket on the port of one that is about to go, such as another host on the same port,
+/// which the kernel would refuse while both live.
+pub(super) fn open_in_place_of(
+    host: &str,
+    port: u16,
+    old: &OwnedFd,
+) -> Result<OwnedFd, ListenError> {
+    let address = resolve(host, port)?;
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let fd = new_socket(family)?;
+    socket::setsockopt(old, sockopt::ReusePort, &true)?;
+    socket::setsockopt(&fd, sockopt::ReusePort, &true)?;
+    socket::setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+    let bound = match address {
+        SocketAddr::V4(v4) => socket::bind(fd.as_raw_fd(), &SockaddrIn::from(v4)),
+        SocketAddr::V6(v6) => socket::bind(fd.as_raw_fd(), &SockaddrIn6::from(v6)),
+    };
+    // Listening looks for the same conflicts again.
+    let opened = bound.map_err(ListenError::from).and_then(|()| ready(fd));
+    // Only for this moment: a second daemon must not get in by the same door.
+    socket::setsockopt(old, sockopt::ReusePort, &false)?;
+    let fd = opened?;
+    socket::setsockopt(&fd, sockopt::ReusePort, &false)?;
+    Ok(fd)
+}
+
+fn ready(fd: OwnedFd) -> Result<OwnedFd, ListenError> {
+    // Accepted connections inherit both. A silent stream is thus found dead in the end, and a
+    // long answer's last piece does not wait for the peer's acknowledgement.
+    socket::setsockopt(&fd, sockopt::KeepAlive, &true)?;
+    let stream = TcpStream::from(fd);
+    stream.set_nodelay(true)?;
+    let fd = OwnedFd::from(stream);
+    listen(&fd)?;
+    Ok(fd)
+}
+
+/// An empty host means every IPv4 interface; a name with both kinds of address means IPv4.
+pub(super) fn resolve(host: &str, port: u16) -> Result<SocketAddr, ListenError> {
+    if host.is_empty() {
+        return Ok(SocketAddr::from(([0, 0, 0, 0], port)));
+    }
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let all: Vec<_> = (bare, port).to_socket_addrs().map_err(ListenError::Lookup)?.collect();
+    let best = all.iter().find(|a| a.is_ipv4()).or(all.first()).copied();
+    best.ok_or_else(|| ListenError::Socket(io::Error::from(Errno::EADDRNOTAVAIL)))
+}
