@@ -214,6 +214,7 @@ fn refusals() {
         ("POST /x HTTP/1.1\r\nContent-Length: 100000000000\r\n\r\n", "413"),
         ("POST /x HTTP/1.1\r\nContent-Length: 99999999999999999999999999\r\n\r\n", "413"),
         ("POST /x HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", "400"),
+        ("POST /x HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", "400"),
         ("POST /x HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc", "400"),
         ("POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "411"),
         ("POST /x HTTP/1.1\r\n\r\n", "411"),

@@ -130,11 +130,11 @@ impl Head {
         let mut encoded = false;
         for (name, value) in self.headers() {
             if name.eq_ignore_ascii_case("content-length") {
-                let this = content_length(value)?;
-                if length.is_some_and(|other| other != this) {
+                // Even two alike are nobody's honest request, and the hop before us may have
+                // counted otherwise.
+                if length.replace(content_length(value)?).is_some() {
                     return Err(BadHead);
                 }
-                length = Some(this);
             }
             encoded |= name.eq_ignore_ascii_case("transfer-encoding");
         }
@@ -324,6 +324,7 @@ mod tests {
             "GET / HTTP/1.1\r\na: \0\r\n\r\n",
             "GET / HTTP/1.1\r\na: b\rc\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\ncontent-length: 3\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\n",
@@ -347,10 +348,6 @@ mod tests {
             ("GET / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n", Framing::Unknown),
             ("POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", Framing::Length(0)),
             ("PUT / HTTP/1.1\r\nContent-Length: 007\r\n\r\n", Framing::Length(7)),
-            (
-                "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
-                Framing::Length(5),
-            ),
             (
                 "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
                 Framing::Length(u64::MAX),
