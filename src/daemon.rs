@@ -6,6 +6,7 @@ mod limits;
 mod restart;
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -25,14 +26,17 @@ use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
 use crate::child::turns::Turns;
 use crate::config::error::ConfigError;
-use crate::config::options::{LogLevel, MainLog, Notice, NoticeLevel, Options};
+use crate::config::host::Host as _;
+use crate::config::options::{
+    HttpServer, LogLevel, MainLog, Notice, NoticeLevel, Options, ServerAddress,
+};
 use crate::coordinator::message::{Handle, MAILBOX, Message};
 use crate::coordinator::prepare::{self, LogDirectory, NewGroup};
 use crate::coordinator::run::{Coordinator, Means};
 use crate::getopt::Refusal;
 use crate::http::methods::Service;
 use crate::http::rpc::Job;
-use crate::http::{Limits as HttpLimits, Server, pool};
+use crate::http::{Limits as HttpLimits, OnAnswer, Server, pool};
 use crate::log::activity::{self, LogQueue, Logger, Setup, Sinks};
 use crate::log::rotating::Limits;
 use crate::sys::daemonize::{self, Parent, Side};
@@ -40,7 +44,7 @@ use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::users::Machine;
-use crate::sys::{config_files, privileges, signals, syslog};
+use crate::sys::{clock, config_files, privileges, signals, syslog};
 
 /// Said when root runs the daemon without having asked for it.
 const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no \
@@ -157,7 +161,7 @@ impl Ready {
         let listeners = open_listeners(&options)?;
         let pidfile = take_pidfile(&main.pidfile, &logger)?;
         let (log_directory, groups) = prepare_groups(&options, &logger);
-        tell_listeners(&logger, &listeners);
+        tell_listeners(&logger, &listeners, &options.rpc_interfaces);
         let options = Arc::new(options);
         let parent = None;
         Ok(Ready {
@@ -319,7 +323,7 @@ impl Serving {
             drop(log_directory);
             (log_directory, groups) = prepare_groups(&options, &logger);
             settle_listeners(&logger, &next.listeners);
-            tell_listeners(&logger, &next.listeners);
+            tell_listeners(&logger, &next.listeners, &options.rpc_interfaces);
             restart.now_listening(next.listeners.clone());
             server.set_listeners(next.listeners);
             pidfile = move_pidfile(pidfile, &options.supervisord.pidfile, &logger);
@@ -405,16 +409,42 @@ fn settle_listeners(logger: &Logger, listeners: &[Listener]) {
     }
 }
 
-fn tell_listeners(logger: &Logger, listeners: &[Listener]) {
+fn tell_listeners(logger: &Logger, listeners: &[Listener], interfaces: &[String]) {
     for listener in listeners {
         let server = listener.info().server();
-        logger.log(LogLevel::Info, "RPC interface 'supervisor' initialized");
+        logger.log(LogLevel::Trace, Started(server));
+        for name in interfaces {
+            logger.log(LogLevel::Info, format_args!("RPC interface '{name}' initialized"));
+        }
         if server.credentials.is_none() {
             let section = &server.section;
             logger.log(
                 LogLevel::Critical,
                 format_args!("Server '{section}' running without any HTTP authentication checking"),
             );
+        }
+    }
+}
+
+/// The line of a server that listens from now on. The name behind "Hostname" is the configured
+/// one: looking an address up could take a minute.
+struct Started<'a>(&'a HttpServer);
+
+impl fmt::Display for Started<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let now = activity::local(clock::wall());
+        let now = now.map(|now| now.format("%a %b %e %H:%M:%S %Y").to_string());
+        let now = now.unwrap_or_default();
+        let address = self.0.address.shown();
+        write!(f, "{address}:Medusa (V1.12) started at {now}\n\tHostname: ")?;
+        match &self.0.address {
+            ServerAddress::Inet { host, port } if host.is_empty() => {
+                write!(f, "{}\n\tPort:{port}", Machine.node_name())
+            }
+            ServerAddress::Inet { host, port } => write!(f, "{host}\n\tPort:{port}"),
+            ServerAddress::Unix { file, .. } => {
+                write!(f, "<unix domain socket>\n\tPort:{file}")
+            }
         }
     }
 }
@@ -505,7 +535,9 @@ fn listen_to_signals(handle: Handle, logger: Logger) -> io::Result<()> {
 }
 
 fn http_limits(logger: &Logger) -> HttpLimits {
-    let logger = logger.clone();
-    let on_error = Arc::new(move |notice| logger.log(LogLevel::Error, notice));
-    HttpLimits { on_error, ..HttpLimits::default() }
+    let errors = logger.clone();
+    let on_error = Arc::new(move |notice| errors.log(LogLevel::Error, notice));
+    let answers = logger.clone();
+    let on_answer: OnAnswer = Arc::new(move |answer| answers.log(LogLevel::Trace, answer));
+    HttpLimits { on_error, on_answer, ..HttpLimits::default() }
 }

@@ -153,6 +153,17 @@ pub enum ServerAddress {
     },
 }
 
+impl ServerAddress {
+    /// How lines of the activity log name the server: by its host, empty for every interface, or
+    /// by its path.
+    pub fn shown(&self) -> &str {
+        match self {
+            ServerAddress::Inet { host, .. } => host,
+            ServerAddress::Unix { file, .. } => file,
+        }
+    }
+}
+
 /// A process group: a program's processes, or those of several programs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::access::{Answered, Asked};
 use super::auth::{self, Access};
 use super::core::Core;
 use super::head::{Framing, Head, end_of_head, version_of};
@@ -416,10 +417,25 @@ impl Connection {
 
     /// The refusal of what stands in the input, or is being received as its body.
     fn refusal(&self, status: u16) -> Vec<u8> {
-        match &self.phase {
-            Phase::Body(head, _) => refusal(status, head.version(), head.method() == "HEAD"),
-            _ => refusal(status, version_of(&self.input), self.input.starts_with(b"HEAD ")),
-        }
+        let (request, answer) = match &self.phase {
+            Phase::Body(head, _) => {
+                let answer = refusal(status, head.version(), head.method() == "HEAD");
+                (Asked::Request(head), answer)
+            }
+            _ => {
+                let head_only = self.input.starts_with(b"HEAD ");
+                let answer = refusal(status, version_of(&self.input), head_only);
+                (Asked::Received(&self.input), answer)
+            }
+        };
+        self.tell(request, status, answer.len());
+        answer
+    }
+
+    /// Tells of an answer of so many bytes.
+    pub(super) fn tell(&self, request: Asked<'_>, status: u16, bytes: usize) {
+        let line = Answered { peer: self.peer, request, status, bytes };
+        (self.core.limits.on_answer)(&line);
     }
 
     /// Answers with an error and ends the connection: where its next request would begin is

@@ -43,7 +43,13 @@ pub struct Limits {
     /// Told of every trouble: once, and again each minute that it lasts. Called by the server's
     /// threads, so it must not block.
     pub on_error: Arc<dyn Fn(HttpNotice) + Send + Sync>,
+    /// Told of every answer when it goes out, in the words of the common log format. They are
+    /// put together only if they are asked for. Must not block either.
+    pub on_answer: OnAnswer,
 }
+
+/// See [`Limits::on_answer`].
+pub type OnAnswer = Arc<dyn Fn(&dyn fmt::Display) + Send + Sync>;
 
 impl Default for Limits {
     fn default() -> Limits {
@@ -63,6 +69,7 @@ impl Default for Limits {
             login_delay: Duration::from_millis(250),
             login_delay_most: Duration::from_secs(3),
             on_error: Arc::new(|_| {}),
+            on_answer: Arc::new(|_| {}),
         }
     }
 }

@@ -17,6 +17,7 @@
 #![deny(unsafe_code)]
 
 mod acceptor;
+mod access;
 pub mod auth;
 mod connection;
 mod core;
@@ -32,7 +33,7 @@ mod response;
 pub mod rpc;
 mod server;
 
-pub use self::limits::{HttpNotice, Limits, Trouble};
+pub use self::limits::{HttpNotice, Limits, OnAnswer, Trouble};
 pub use self::request::{Request, Stream};
 pub use self::response::{HttpDate, Response, http_date, reason};
 pub use self::server::{Server, Work};

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::access::Asked;
 use super::connection::{Connection, Then};
 use super::head::Head;
 use super::response::{Announce, Extent, Response};
@@ -106,7 +107,9 @@ impl Request {
             _ => Announce::Nothing,
         };
         let extent = if head.method() == "HEAD" { Extent::HeadOnly } else { Extent::Whole };
+        let status = response.status();
         let (bytes, body) = response.render(head.version(), extent, announce);
+        connection.tell(Asked::Request(&head), status, bytes.len() + body.len());
         connection.load(bytes, body, if kept { Then::Keep } else { Then::Close });
         if let Some(connection) = connection.send_soon() {
             server::keep(connection);
@@ -124,8 +127,9 @@ impl Request {
         let chunked = head.keep_alive() && !head.is_http_1_0();
         let response =
             if chunked { response.header("Transfer-Encoding", "chunked") } else { response };
+        let status = response.status();
         let (bytes, _) = response.render(head.version(), Extent::Stream, Announce::Nothing);
-        let mut stream = Stream { connection, chunked };
+        let mut stream = Stream { head, status, connection, chunked, sent: 0 };
         stream.connection.release_body();
         stream.send(&bytes, b"")?;
         Ok(stream)
@@ -142,8 +146,12 @@ impl fmt::Debug for Request {
 /// and closes when it is dropped. Poll its descriptor for [`net::HUNG_UP`] to learn at once
 /// that the client left.
 pub struct Stream {
+    head: Head,
+    status: u16,
     connection: Box<Connection>,
     chunked: bool,
+    /// Bytes, head and framing included.
+    sent: usize,
 }
 
 impl Stream {
@@ -187,7 +195,10 @@ impl Stream {
             let in_second = sent.saturating_sub(first.len());
             let rest = (first.get(sent..), second.get(in_second..));
             match net::send(socket, rest.0.unwrap_or_default(), rest.1.unwrap_or_default()) {
-                Ok(more) => sent += more,
+                Ok(more) => {
+                    sent += more;
+                    self.sent = self.sent.saturating_add(more);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if self.connection.info().is_closed() || self.connection.core().is_stopped() {
                         return Err(ErrorKind::ConnectionAborted.into());
@@ -198,6 +209,12 @@ impl Stream {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.connection.tell(Asked::Request(&self.head), self.status, self.sent);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Answers, and how they read on the wire.
 
 use std::cell::Cell;
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An answer before it is sent.
@@ -190,25 +191,28 @@ fn date_now() -> HttpDate {
 /// Words seconds since 1970 as a date of RFC 1123.
 pub fn http_date(secs: u64) -> HttpDate {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let days = secs / 86400;
     let (year, month, day) = civil(days);
-    let clock = secs % 86400;
-    let text = format!(
-        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
-        DAYS.get((days % 7) as usize).unwrap_or(&""),
-        MONTHS.get(month as usize).unwrap_or(&""),
-        clock / 3600,
-        clock / 60 % 60,
-        clock % 60
-    );
+    let weekday = DAYS.get((days % 7) as usize).unwrap_or(&"");
+    let text = format!("{weekday}, {day:02} {month} {year:04} {} GMT", TimeOfDay(secs));
     // Only a year beyond 9999 has another length.
     text.as_bytes().try_into().unwrap_or(*b"Fri, 31 Dec 9999 23:59:59 GMT")
 }
 
-/// Year, month from 0, day from 1, of a day counted from 1970.
-fn civil(days: u64) -> (u64, u64, u64) {
+/// Hours, minutes and seconds of a moment counted in seconds.
+pub(super) struct TimeOfDay(pub(super) u64);
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.0 % 86400;
+        write!(f, "{:02}:{:02}:{:02}", secs / 3600, secs / 60 % 60, secs % 60)
+    }
+}
+
+/// Year, month's name, day from 1, of a day counted from 1970.
+pub(super) fn civil(days: u64) -> (u64, &'static str, u64) {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut year = 1970 + days / 146_097 * 400;
     let mut left = days % 146_097;
     let leap =
@@ -223,13 +227,13 @@ fn civil(days: u64) -> (u64, u64, u64) {
     }
     let february = 28 + u64::from(leap(year));
     let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 0;
-    for length in lengths {
+    let mut month = "";
+    for (length, name) in lengths.into_iter().zip(MONTHS) {
+        month = name;
         if left < length {
             break;
         }
         left -= length;
-        month += 1;
     }
     (year, month, left + 1)
 }

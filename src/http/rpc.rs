@@ -2,7 +2,6 @@
 //! it goes on as a job when the coordinator has answered.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::describe;
@@ -60,7 +59,8 @@ pub fn serve(service: &Arc<Service>, server: &Arc<Server<Job>>, mut request: Req
         }
     };
     drop(body);
-    trace_call(service, &call.method, &call.params);
+    let name = &call.method;
+    service.logger.log(LogLevel::Trace, format_args!("XML-RPC method called: {name}()"));
     let namespaces = match service.handle.view() {
         Ok(view) => view.running.rpc_interfaces.clone(),
         Err(_) => Vec::new(),
@@ -199,24 +199,4 @@ impl Job {
         }
         self.request.respond(Response::new(200).header("Content-Type", "text/xml").body(body));
     }
-}
-
-fn trace_call(service: &Service, name: &str, params: &[Value]) {
-    if !service.logger.writes(LogLevel::Trace) {
-        return;
-    }
-    let mut shown = String::new();
-    for (n, param) in params.iter().enumerate() {
-        shown.push_str(if n > 0 { ", " } else { "" });
-        let _ = match param {
-            Value::String(text) => write!(shown, "{}", quote(text)),
-            Value::Int(number) => write!(shown, "{number}"),
-            Value::Bool(true) => write!(shown, "True"),
-            Value::Bool(false) => write!(shown, "False"),
-            Value::Double(number) => write!(shown, "{number:?}"),
-            Value::Nil => write!(shown, "None"),
-            Value::Array(_) | Value::Struct(_) => write!(shown, "..."),
-        };
-    }
-    service.logger.log(LogLevel::Trace, format_args!("XML-RPC method called: {name}({shown})"));
 }

@@ -31,3 +31,4 @@ mod restart;
 mod signals;
 mod startup;
 mod stream;
+mod trace;
