@@ -36,7 +36,7 @@ use crate::coordinator::run::{Coordinator, Means};
 use crate::getopt::Refusal;
 use crate::http::methods::Service;
 use crate::http::rpc::Job;
-use crate::http::{Limits as HttpLimits, OnAnswer, Server, pool};
+use crate::http::{HttpNotice, Limits as HttpLimits, OnAnswer, Server, pool};
 use crate::log::activity::{self, LogQueue, Logger, Setup, Sinks};
 use crate::log::rotating::Limits;
 use crate::sys::daemonize::{self, Parent, Side};
@@ -536,7 +536,7 @@ fn listen_to_signals(handle: Handle, logger: Logger) -> io::Result<()> {
 
 fn http_limits(logger: &Logger) -> HttpLimits {
     let errors = logger.clone();
-    let on_error = Arc::new(move |notice| errors.log(LogLevel::Error, notice));
+    let on_error = Arc::new(move |notice: HttpNotice| errors.log(notice.trouble.level(), notice));
     let answers = logger.clone();
     let on_answer: OnAnswer = Arc::new(move |answer| answers.log(LogLevel::Trace, answer));
     HttpLimits { on_error, on_answer, ..HttpLimits::default() }

@@ -56,7 +56,12 @@ impl Bed {
         .into_iter()
         .map(|address| {
             let credentials = credentials.map(|(name, word)| (name.to_owned(), word.to_owned()));
-            let section = HttpServer { section: "s".into(), address, credentials };
+            let section = HttpServer {
+                section: "s".into(),
+                address,
+                credentials,
+                allowed_hosts: vec!["sup.example".into()],
+            };
             Listener::open(&section, &mut |_| {}).unwrap()
         })
         .collect();
@@ -144,6 +149,10 @@ fn serve(server: &Server<Request>, deferred: &Sender<Request>) {
                 "/big" => request.respond(text(&"b".repeat(BIG))),
                 "/defer" | "/held" | "/job" => deferred.send(request).unwrap(),
                 "/drop" => drop(request),
+                "/foreign" => {
+                    let word = if request.is_foreign() { "foreign" } else { "own" };
+                    request.respond(text(word));
+                }
                 "/stream" => {
                     if let Ok(mut stream) = request.into_stream(Response::new(200)) {
                         let _ = stream.write(b"first ");
@@ -592,6 +601,45 @@ fn logins() {
     // A wrong one on a kept connection, too.
     assert_eq!(status(&mut user, wrong), "401");
     assert_closed(&mut user);
+}
+
+#[test]
+fn posts_for_another_site_are_refused_before_their_body() {
+    let bed = Bed::new();
+    let tcp = bed.tcp;
+    let foreign = [
+        ("Host: 127.0.0.1", "Origin: http://evil.example"),
+        ("Host: evil.example", "Origin: http://evil.example"),
+        ("Host: 127.0.0.1", "Sec-Fetch-Site: cross-site"),
+        ("Host: 127.0.0.1", "Referer: http://evil.example/"),
+    ];
+    for (host, mark) in foreign {
+        let mut client = bed.tcp();
+        let head = format!("POST /x HTTP/1.1\r\n{host}\r\n{mark}\r\nContent-Length: 9\r\n\r\n");
+        let (head, body) = exchange(&mut client, &head);
+        assert!(head.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{host} {mark}: {head}");
+        assert!(body.contains("<p>Message: Forbidden."), "{body}");
+        assert_closed(&mut client);
+        // Looking does no harm.
+        let get = format!("GET /foreign HTTP/1.1\r\n{host}\r\n{mark}\r\n\r\n");
+        assert_eq!(exchange(&mut bed.unix(), &get).1, "foreign");
+    }
+    assert!(bed.met(Trouble::Foreign));
+    let notices = bed.notices.lock().unwrap();
+    assert_eq!(notices.len(), 1, "told once");
+    assert!(notices[0].to_string().ends_with(": site 'http://evil.example', Host '127.0.0.1'"));
+    drop(notices);
+    let own = [
+        (format!("Host: {tcp}"), format!("Origin: http://{tcp}")),
+        ("Host: sup.example".into(), "Origin: https://sup.example".into()),
+        ("Host: evil.example".into(), "X: y".into()),
+    ];
+    for (host, mark) in own {
+        let post = format!("POST /x HTTP/1.1\r\n{host}\r\n{mark}\r\nContent-Length: 1\r\n\r\na");
+        assert_eq!(exchange(&mut bed.tcp(), &post).1, "1 /x", "{host} {mark}");
+        let get = format!("GET /foreign HTTP/1.1\r\n{host}\r\n{mark}\r\n\r\n");
+        assert_eq!(exchange(&mut bed.tcp(), &get).1, "own");
+    }
 }
 
 #[test]

@@ -130,6 +130,8 @@ pub struct HttpServer {
     pub address: ServerAddress,
     /// "username" and "password", both or none. The password may be `{SHA}` and 40 hex digits.
     pub credentials: Option<(String, String)>,
+    /// "allowed_hosts", in lower case: names by which browsers may know the server.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// Where a listener listens.

@@ -196,10 +196,12 @@ pub const ROWS: &[Row] = &[
     r(S::UnixHttpServer, "chown", K::Owner, None, "owner of the socket"),
     r(S::UnixHttpServer, "username", K::Text, None, "user name that clients must give"),
     r(S::UnixHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash"),
+    r(S::UnixHttpServer, "allowed_hosts", K::Strings, Some(""), "host names, as in sup.example.org, under which browsers may change something"),
 
     r(S::InetHttpServer, "port", K::Address, None, "where to listen: port or host:port"),
     r(S::InetHttpServer, "username", K::Text, None, "user name that clients must give"),
     r(S::InetHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash"),
+    r(S::InetHttpServer, "allowed_hosts", K::Strings, Some(""), "host names, as in sup.example.org, under which browsers may change something"),
 
     r(S::Supervisorctl, "serverurl", K::Url, Some("http://localhost:9001"), "the daemon to talk to"),
     r(S::Supervisorctl, "username", K::Text, None, "user name given to the daemon"),

@@ -351,6 +351,7 @@ mod tests {
             section: "inet_http_server".into(),
             address: ServerAddress::Inet { host: "127.0.0.1".into(), port: 0 },
             credentials: None,
+            allowed_hosts: Vec::new(),
         };
         let listener = Listener::open(&section, &mut |_| {}).unwrap();
         // Even whoever is told of it may panic.

@@ -12,10 +12,15 @@ use super::auth::{self, Access};
 use super::core::Core;
 use super::head::{Framing, Head, end_of_head, version_of};
 use super::limits::Trouble;
+use super::origin::{Marks, Names};
 use super::output::{Output, refusal};
 use super::request::Request;
+use crate::config::host::Host as _;
+use crate::config::options::ServerAddress;
+use crate::config::quote::quote_short;
 use crate::sys::net::{self, ListenerInfo, Peer};
 use crate::sys::poll;
+use crate::sys::users::Machine;
 
 /// The first buffer; nearly all requests fit in.
 const FIRST_READ: usize = 2048;
@@ -298,6 +303,14 @@ impl Connection {
             Access::Missing => return self.refuse(401),
             Access::Wrong => return self.withhold(),
         }
+        if head.method() == "POST" && self.is_foreign(&head) {
+            let marks = Marks::of(&head);
+            let site = marks.origin.or(marks.referer).unwrap_or("unknown");
+            let host = marks.host.unwrap_or_default();
+            let detail = format!("site {}, Host {}", quote_short(site), quote_short(host));
+            self.core.notices.report(Trouble::Foreign, detail);
+            return self.refuse(403);
+        }
         let length = match head.framing() {
             Framing::Unknown => return self.refuse(411),
             Framing::None => 0,
@@ -455,6 +468,21 @@ impl Connection {
         self.deadline = now + self.core.login_failed(self.peer, now);
         self.phase = Phase::Withheld(answer);
         Step::Wait
+    }
+
+    /// Whether a browser sends the request for another site. Then it may change nothing.
+    pub(super) fn is_foreign(&self, head: &Head) -> bool {
+        let marks = Marks::of(head);
+        if !marks.is_marked() {
+            return false;
+        }
+        let server = self.info.server();
+        let listening = match &server.address {
+            ServerAddress::Inet { host, .. } => host,
+            ServerAddress::Unix { .. } => "",
+        };
+        let machine = Machine.node_name();
+        marks.is_foreign(&Names { listed: &server.allowed_hosts, listening, machine: &machine })
     }
 
     /// Sets the answer to be sent.

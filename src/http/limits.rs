@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::config::options::LogLevel;
+
 /// Every bound of a server. A deadline ends its connection.
 #[derive(Clone)]
 pub struct Limits {
@@ -99,10 +101,30 @@ pub enum Trouble {
     Panic,
     /// More answers came than there are requests: one was dropped.
     Queue,
+    /// A browser sent a request for another site: it was refused.
+    Foreign,
+}
+
+impl Trouble {
+    /// How loud it is in the activity log.
+    pub fn level(self) -> LogLevel {
+        match self {
+            // The server is well; somebody else may not be.
+            Trouble::Foreign => LogLevel::Warn,
+            Trouble::Descriptors
+            | Trouble::Accept
+            | Trouble::Connections
+            | Trouble::Bodies
+            | Trouble::Unsent
+            | Trouble::Poll
+            | Trouble::Panic
+            | Trouble::Queue => LogLevel::Error,
+        }
+    }
 }
 
 /// How many kinds of trouble there are.
-const TROUBLES: usize = Trouble::Queue as usize + 1;
+const TROUBLES: usize = Trouble::Foreign as usize + 1;
 
 /// One report for the activity log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +148,10 @@ impl fmt::Display for HttpNotice {
             Trouble::Poll => "HTTP server: could not wait for connections, one was dropped",
             Trouble::Panic => "HTTP server: a defect ended a connection",
             Trouble::Queue => "HTTP server: an answer had no place in the queue",
+            Trouble::Foreign => {
+                "HTTP server: a request from another site was refused (allowed_hosts tells which \
+                 names are this server's)"
+            }
         })?;
         if !self.detail.is_empty() {
             write!(f, ": {}", self.detail)?;

@@ -26,6 +26,7 @@ pub mod head;
 mod limits;
 pub mod logtail;
 pub mod methods;
+pub mod origin;
 mod output;
 pub mod pool;
 mod request;

@@ -87,6 +87,12 @@ impl Request {
         self.connection.peer().to_string()
     }
 
+    /// Whether a browser sends it for another site. A POST from there never gets here; what
+    /// changes something by another method has to ask.
+    pub fn is_foreign(&self) -> bool {
+        self.connection.is_foreign(&self.head)
+    }
+
     /// Whether the client hung up; one that closed only its sending half counts too. One
     /// system call.
     pub fn peer_gone(&self) -> bool {

@@ -26,7 +26,12 @@ fn main() {
     let file = std::env::temp_dir().join(format!("minder-bench-{}.sock", std::process::id()));
     let address =
         ServerAddress::Unix { file: file.to_str().unwrap().to_owned(), mode: 0o700, owner: None };
-    let section = HttpServer { section: "bench".into(), address, credentials: None };
+    let section = HttpServer {
+        section: "bench".into(),
+        address,
+        credentials: None,
+        allowed_hosts: Vec::new(),
+    };
     let listener = Listener::open(&section, &mut |_| {}).unwrap();
     let server = Server::<()>::start(vec![listener], Limits::default()).unwrap();
     let pool: Vec<_> = (0..POOL)

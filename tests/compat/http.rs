@@ -247,6 +247,33 @@ fn a_password_is_required_where_one_is_set() {
 }
 
 #[test]
+fn a_browser_calls_for_our_own_pages_only() {
+    if !Side::ours_only("the original takes what any site lets a browser send") {
+        return;
+    }
+    let port = crate::support::free_port();
+    let section = format!("[inet_http_server]\nport=127.0.0.1:{port}\nallowed_hosts=sup.example");
+    let d = Setup::new().section(&section).start();
+    let status = |headers: &str| {
+        let body = request("supervisor.getState", "");
+        let mut connection = Connection::tcp(port).unwrap();
+        let length = body.len();
+        let head = format!("POST /RPC2 HTTP/1.1\r\n{headers}Content-Length: {length}\r\n\r\n");
+        connection.send(format!("{head}{body}").as_bytes()).unwrap();
+        connection.receive().unwrap().status()
+    };
+    assert_eq!(status("Host: evil.example\r\n"), 200);
+    let own = format!("Host: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n");
+    assert_eq!(status(&own), 200);
+    assert_eq!(status("Host: sup.example\r\nOrigin: https://sup.example\r\n"), 200);
+    assert_eq!(status("Host: evil.example\r\nOrigin: http://evil.example\r\n"), 403);
+    d.wait_log(
+        "WARN HTTP server: a request from another site was refused *'http://evil.example'*",
+        5,
+    );
+}
+
+#[test]
 fn a_call_that_waits_holds_nobody_up() {
     let stubborn = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n";
     let d = Setup::new()

@@ -54,13 +54,22 @@ fn credentials(
     }
 }
 
+/// The names in lower case, as names of hosts are compared.
+fn allowed_hosts(context: &Context<'_>, reader: Reader<'_>) -> Result<Vec<String>, ConfigError> {
+    reader.get("allowed_hosts", &context.env, |text| {
+        let names = values::strings(&text.to_lowercase()).into_iter();
+        Ok::<_, ConfigError>(names.filter(|name| !name.is_empty()).collect())
+    })
+}
+
 fn inet(context: &Context<'_>, section: &Section) -> Result<HttpServer, ConfigError> {
     let reader = context.reader(section);
     let credentials = credentials(context, reader, section)?;
     let absent = |section| ConfigError::NoAddress(section, "port");
     let (host, port) = reader.need("port", &context.env, values::inet_address, absent)?;
     let address = ServerAddress::Inet { host, port };
-    Ok(HttpServer { section: section.name.clone(), address, credentials })
+    let allowed_hosts = allowed_hosts(context, reader)?;
+    Ok(HttpServer { section: section.name.clone(), address, credentials, allowed_hosts })
 }
 
 fn unix(context: &Context<'_>, section: &Section) -> Result<HttpServer, ConfigError> {
@@ -76,5 +85,6 @@ fn unix(context: &Context<'_>, section: &Section) -> Result<HttpServer, ConfigEr
         values::octal(text).map_err(|_| ConfigError::SocketMode(text.to_owned()))
     })?;
     let address = ServerAddress::Unix { file, mode, owner };
-    Ok(HttpServer { section: section.name.clone(), address, credentials })
+    let allowed_hosts = allowed_hosts(context, reader)?;
+    Ok(HttpServer { section: section.name.clone(), address, credentials, allowed_hosts })
 }

@@ -267,12 +267,14 @@ fn the_environment_and_the_url_of_a_process() {
 fn listeners() {
     let options = read(
         "[unix_http_server]\nfile= %(here)s/s \nchmod=0770\nchown=me:wheel\n[inet_http_server:b]\n\
-         port=:81\nusername=u\npassword=5%%\n",
+         port=:81\nusername=u\npassword=5%%\nallowed_hosts = Sup.example, ,b\n",
     );
     let [inet, unix] = options.servers.as_slice() else { panic!("two listeners") };
     assert_eq!(inet.section, "inet_http_server:b");
     assert_eq!(inet.address, ServerAddress::Inet { host: String::new(), port: 81 });
     assert_eq!(inet.credentials, Some(("u".to_owned(), "5%".to_owned())));
+    assert_eq!(inet.allowed_hosts, ["sup.example", "b"]);
+    assert!(unix.allowed_hosts.is_empty());
     let file = "/dir/s".to_owned();
     assert_eq!(unix.address, ServerAddress::Unix { file, mode: 0o770, owner: Some((7, Some(3))) });
     let plain = read("[unix_http_server]\nfile=/s\nchown=0\n");

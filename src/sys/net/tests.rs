@@ -11,6 +11,7 @@ fn unix(file: &str, mode: u32) -> HttpServer {
         section: "unix_http_server".into(),
         address: ServerAddress::Unix { file: file.into(), mode, owner: None },
         credentials: None,
+        allowed_hosts: Vec::new(),
     }
 }
 
@@ -19,6 +20,7 @@ fn inet(host: &str, port: u16) -> HttpServer {
         section: "inet_http_server".into(),
         address: ServerAddress::Inet { host: host.into(), port },
         credentials: None,
+        allowed_hosts: Vec::new(),
     }
 }
 
