@@ -604,6 +604,37 @@ fn logins() {
 }
 
 #[test]
+fn wrong_passwords_keep_nobody_from_the_door() {
+    let hour = Duration::from_secs(3600);
+    let limits = Limits {
+        connections: 20,
+        reserved_for_unix: 4,
+        login_delay: hour,
+        login_delay_most: hour,
+        ..Limits::default()
+    };
+    let bed = Bed::with(limits, Some(("u", "p")));
+    let right = "GET /hello HTTP/1.0\r\nAuthorization: Basic dTpw\r\n\r\n";
+    let wrong = "GET /hello HTTP/1.1\r\nAuthorization: Basic dTpx\r\n\r\n";
+    let begin = Instant::now();
+    for _ in 0..100 {
+        let mut guessers: Vec<_> = (0..20).map(|_| bed.tcp()).collect();
+        for guesser in &mut guessers {
+            guesser.write_all(wrong.as_bytes()).unwrap();
+        }
+        assert_eq!(exchange(&mut bed.tcp(), right).1, "hello");
+        assert_eq!(exchange(&mut bed.unix(), right).1, "hello");
+        assert!(bed.server.connections() <= 20);
+    }
+    // Other newcomers are spared for a tenth of a second, which would make this ten.
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    let notices = bed.notices.lock().unwrap();
+    let told: Vec<_> = notices.iter().map(ToString::to_string).collect();
+    let line = "HTTP server: wrong user name or password, answers are slowed: 127.0.0.1";
+    assert_eq!(told, [line]);
+}
+
+#[test]
 fn posts_for_another_site_are_refused_before_their_body() {
     let bed = Bed::new();
     let tcp = bed.tcp;

@@ -61,32 +61,55 @@ const REMEMBERED: usize = 256;
 /// After so long without a wrong password a peer's earlier ones are forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
-/// Wrong passwords by peer; all of a machine's are one peer, and all of unix sockets are one.
+/// Wrong passwords by peer. All connections of a machine are one peer, and so are all of an IPv6
+/// network, which one machine may have to itself, and all unix sockets.
 #[derive(Debug, Default)]
 pub struct FailedLogins {
     peers: HashMap<Option<IpAddr>, (u32, Instant)>,
 }
 
+/// What a wrong password leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// How long its answer waits.
+    pub delay: Duration,
+    /// The first one of this peer for a while: the one to tell of.
+    pub first: bool,
+}
+
 impl FailedLogins {
-    /// Notes a wrong password and tells how long its answer waits: `first`, then twice as long
-    /// each time, up to `most`.
+    /// Notes a wrong password. Its answer waits for `first`, the next one twice as long and so
+    /// on, up to `most`.
     pub fn failed(
         &mut self,
         peer: Option<IpAddr>,
         now: Instant,
         first: Duration,
         most: Duration,
-    ) -> Duration {
+    ) -> Failed {
+        let peer = peer.map(network);
         self.peers.retain(|_, (_, last)| now.saturating_duration_since(*last) < FORGOTTEN);
         if self.peers.len() >= REMEMBERED && !self.peers.contains_key(&peer) {
             // So many peers at once are one attack: whoever comes new waits longest.
-            return most;
+            return Failed { delay: most, first: false };
         }
         let (count, last) = self.peers.entry(peer).or_insert((0, now));
         let delay = first.saturating_mul(1 << (*count).min(16)).min(most);
+        let first = *count == 0;
         *count = count.saturating_add(1);
         *last = now;
-        delay
+        Failed { delay, first }
+    }
+}
+
+/// The part of an address that tells machines apart.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        v4 => v4,
     }
 }
 
@@ -143,11 +166,29 @@ mod tests {
         let now = Instant::now();
         let mut at = |peer: u8, secs| {
             let peer = Some(IpAddr::from([127, 0, 0, peer]));
-            logins.failed(peer, now + Duration::from_secs(secs), first, most).as_millis()
+            let failed = logins.failed(peer, now + Duration::from_secs(secs), first, most);
+            (failed.delay.as_millis(), failed.first)
         };
-        assert_eq!([at(1, 0), at(1, 0), at(1, 0), at(1, 1)], [100, 200, 300, 300]);
-        assert_eq!(at(2, 1), 100);
-        assert_eq!(at(1, 62), 100);
+        assert_eq!([at(1, 0), at(1, 0), at(1, 0)], [(100, true), (200, false), (300, false)]);
+        // A burst lasts as long as less than a minute passes.
+        assert_eq!([at(1, 59), at(1, 118)], [(300, false); 2]);
+        assert_eq!(at(2, 118), (100, true));
+        assert_eq!(at(1, 179), (100, true));
+    }
+
+    #[test]
+    fn a_network_of_version_6_is_one_peer() {
+        let mut logins = FailedLogins::default();
+        let mut is_new = |text: &str| {
+            let second = Duration::from_secs(1);
+            logins.failed(text.parse().ok(), Instant::now(), second, second).first
+        };
+        assert!(is_new("2001:db8:0:1::1"));
+        assert!(!is_new("2001:db8:0:1:ffff::2"));
+        assert!(is_new("2001:db8:0:2::1"));
+        assert!(is_new("10.0.0.1"));
+        assert!(!is_new("::ffff:10.0.0.1"));
+        assert!(is_new("10.0.0.2"));
     }
 
     #[test]
@@ -156,7 +197,8 @@ mod tests {
         let now = Instant::now();
         for i in 0..1000u32 {
             let peer = Some(IpAddr::from(i.to_be_bytes()));
-            logins.failed(peer, now, Duration::from_millis(1), Duration::from_secs(1));
+            let failed = logins.failed(peer, now, Duration::from_millis(1), Duration::from_secs(1));
+            assert_eq!(failed.first, (i as usize) < REMEMBERED, "lines are bounded too");
         }
         assert_eq!(logins.peers.len(), REMEMBERED);
     }

@@ -175,7 +175,11 @@ impl Connection {
 
     /// From when on it may make room for others: one that only just came is about to ask.
     pub(super) fn spared_until(&self) -> Instant {
-        self.since + SPARED
+        match self.phase {
+            // Else those who guess passwords would keep others waiting.
+            Phase::Withheld(_) => self.since,
+            _ => self.since + SPARED,
+        }
     }
 
     /// How soon it makes room for others.

@@ -7,7 +7,7 @@ use std::{io, mem};
 
 use super::auth::FailedLogins;
 use super::connection::Connection;
-use super::limits::{Limits, Notices};
+use super::limits::{Limits, Notices, Trouble};
 use crate::sys::net::{Listener, Peer};
 use crate::sys::poll::Waker;
 
@@ -130,9 +130,18 @@ impl Core {
         self.bodies.fetch_sub(bytes, Ordering::SeqCst);
     }
 
-    /// Notes a wrong password; returns how long its answer waits.
+    /// Notes a wrong password, and tells of it if the peer's last one is long ago; returns how
+    /// long its answer waits.
     pub(super) fn login_failed(&self, peer: Peer, now: Instant) -> Duration {
-        let mut failed = self.failed_logins.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.failed(peer.host(), now, self.limits.login_delay, self.limits.login_delay_most)
+        let Limits { login_delay, login_delay_most, .. } = self.limits;
+        let failed = {
+            let mut logins = self.failed_logins.lock().unwrap_or_else(PoisonError::into_inner);
+            logins.failed(peer.host(), now, login_delay, login_delay_most)
+        };
+        if failed.first {
+            let host = peer.host().map_or_else(|| "a local client".into(), |ip| ip.to_string());
+            self.notices.tell(Trouble::Login, host);
+        }
+        failed.delay
     }
 }

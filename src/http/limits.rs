@@ -103,6 +103,8 @@ pub enum Trouble {
     Queue,
     /// A browser sent a request for another site: it was refused.
     Foreign,
+    /// A wrong name or password: told once of each peer, until it has given none for a minute.
+    Login,
 }
 
 impl Trouble {
@@ -110,7 +112,7 @@ impl Trouble {
     pub fn level(self) -> LogLevel {
         match self {
             // The server is well; somebody else may not be.
-            Trouble::Foreign => LogLevel::Warn,
+            Trouble::Foreign | Trouble::Login => LogLevel::Warn,
             Trouble::Descriptors
             | Trouble::Accept
             | Trouble::Connections
@@ -124,7 +126,7 @@ impl Trouble {
 }
 
 /// How many kinds of trouble there are.
-const TROUBLES: usize = Trouble::Foreign as usize + 1;
+const TROUBLES: usize = Trouble::Login as usize + 1;
 
 /// One report for the activity log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +154,7 @@ impl fmt::Display for HttpNotice {
                 "HTTP server: a request from another site was refused (allowed_hosts tells which \
                  names are this server's)"
             }
+            Trouble::Login => "HTTP server: wrong user name or password, answers are slowed",
         })?;
         if !self.detail.is_empty() {
             write!(f, ": {}", self.detail)?;
@@ -198,7 +201,20 @@ impl Notices {
             slot.reported = Some(now);
             std::mem::take(&mut slot.since)
         };
-        let notice = HttpNotice { trouble, detail: detail.to_string(), times };
+        self.pass_on(HttpNotice { trouble, detail: detail.to_string(), times });
+    }
+
+    /// Reports what is bounded otherwise.
+    pub(super) fn tell(&self, trouble: Trouble, detail: impl fmt::Display) {
+        {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(slot) = slots.get_mut(trouble as usize) else { return };
+            slot.total += 1;
+        }
+        self.pass_on(HttpNotice { trouble, detail: detail.to_string(), times: 1 });
+    }
+
+    fn pass_on(&self, notice: HttpNotice) {
         // A defect in the listener of troubles must not end the thread that has one.
         let _ = catch_unwind(AssertUnwindSafe(|| (self.on_error)(notice)));
     }
