@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, unbounded};
 use minder::config::options::{HttpServer, ServerAddress};
-use minder::http::{HttpNotice, Limits, Request, Response, Server, Trouble, Work};
+use minder::http::{HttpNotice, Limits, Request, Response, Server, Ticket, Trouble, Work};
 use minder::sys::net::Listener;
 
 /// Nothing that a test waits for takes as long, unless it never comes.
@@ -33,7 +34,11 @@ struct Bed {
     notices: Arc<Mutex<Vec<HttpNotice>>>,
     /// Requests that the test answers itself.
     held: Arc<Mutex<Vec<Request>>>,
+    /// The same, and they end with their clients.
+    parked: Parked,
 }
+
+type Parked = Arc<Mutex<Vec<Ticket<Request>>>>;
 
 static BEDS: AtomicUsize = AtomicUsize::new(0);
 
@@ -81,12 +86,14 @@ impl Bed {
                 }
             }
         })];
+        let parked = Parked::default();
         for _ in 0..POOL {
             let (server, deferred) = (Arc::clone(&server), deferred.clone());
-            pool.push(thread::spawn(move || serve(&server, &deferred)));
+            let parked = Arc::clone(&parked);
+            pool.push(thread::spawn(move || serve(&server, &deferred, &parked)));
         }
         let tcp = listeners[0].tcp_address().unwrap();
-        Bed { server, listeners, directory, tcp, pool, notices, held }
+        Bed { server, listeners, directory, tcp, pool, notices, held, parked }
     }
 
     fn unix(&self) -> UnixStream {
@@ -140,15 +147,22 @@ fn text(body: &str) -> Response {
     Response::new(200).header("Content-Type", "text/plain").body(body)
 }
 
-fn serve(server: &Server<Request>, deferred: &Sender<Request>) {
+fn serve(server: &Server<Request>, deferred: &Sender<Request>, parked: &Parked) {
     while let Some(work) = server.recv() {
         match work {
-            Work::Job(request) => request.respond(text("job")),
+            Work::Job(request) => {
+                server.forget(request.as_fd());
+                request.respond(text("job"));
+            }
             Work::Request(request) => match request.path().as_ref() {
                 "/hello" => request.respond(text("hello")),
                 "/big" => request.respond(text(&"b".repeat(BIG))),
                 "/defer" | "/held" | "/job" => deferred.send(request).unwrap(),
                 "/drop" => drop(request),
+                "/park" => {
+                    let ticket = server.park(request, |request| request.as_fd());
+                    parked.lock().unwrap().push(ticket);
+                }
                 "/foreign" => {
                     let word = if request.is_foreign() { "foreign" } else { "own" };
                     request.respond(text(word));
@@ -719,6 +733,53 @@ fn a_client_that_left_is_noticed() {
     bed.wait_for("the client's end", |_| request.peer_gone());
     request.respond(text("to nobody"));
     bed.answers();
+}
+
+#[test]
+fn a_client_that_leaves_does_not_hold_its_connection_until_its_answer() {
+    let bed = Bed::new();
+    let parked = |bed: &Bed| bed.parked.lock().unwrap().len();
+    let ticket = |bed: &Bed| bed.parked.lock().unwrap().remove(0);
+    for round in 0..3 {
+        // More than are told of at a time.
+        let mut clients: Vec<_> = (0..20).map(|_| (bed.tcp(), bed.unix())).collect();
+        for (tcp, unix) in &mut clients {
+            tcp.write_all(b"GET /park HTTP/1.1\r\n\r\n").unwrap();
+            unix.write_all(b"GET /park HTTP/1.1\r\n\r\n").unwrap();
+        }
+        bed.wait_for("the requests", |bed| parked(bed) == 40);
+        let (mut tcp, mut unix) = clients.pop().unwrap();
+        drop(clients);
+        bed.wait_for("their ends", |bed| bed.server.connections() == 2);
+        assert!(matches!(nonblocking_peek(&tcp), Err(e) if e.kind() == ErrorKind::WouldBlock));
+        while parked(&bed) > 0 {
+            bed.server.resume(ticket(&bed), |_| {});
+        }
+        assert_eq!(answer(&mut tcp).1, "job", "round {round}");
+        assert_eq!(answer(&mut unix).1, "job", "round {round}");
+        // Once more on the same connection, which is watched anew.
+        tcp.write_all(b"GET /park HTTP/1.1\r\n\r\n").unwrap();
+        bed.wait_for("the request", |bed| parked(bed) == 1);
+        drop(tcp);
+        bed.wait_for("its end", |bed| bed.server.connections() == 1);
+        drop(ticket(&bed));
+        assert_eq!(exchange(&mut unix, GET).1, "hello");
+        drop(unix);
+        bed.wait_for("no connections", |bed| bed.server.connections() == 0);
+    }
+    // Who is never given an answer learns it.
+    let mut client = bed.tcp();
+    client.write_all(b"GET /park HTTP/1.1\r\n\r\n").unwrap();
+    bed.wait_for("the request", |bed| parked(bed) == 1);
+    drop(ticket(&bed));
+    assert_closed(&mut client);
+}
+
+fn nonblocking_peek(stream: &TcpStream) -> std::io::Result<usize> {
+    stream.set_nonblocking(true)?;
+    let peeked = stream.peek(&mut [0]);
+    stream.set_nonblocking(false)?;
+    peeked
 }
 
 /// Run again as a process of its own, as descriptors are the whole process's.

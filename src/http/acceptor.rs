@@ -15,17 +15,21 @@ use super::connection::{Connection, LAST_TIME, Turn, Worth};
 use super::core::Core;
 use super::limits::Trouble;
 use super::request::Request;
+use super::waiting::Desertable;
 use crate::sys::net::{AcceptError, Listener};
 use crate::sys::poll::{self, PollFd};
 
 /// Newcomers taken from one listener before the others get their turn.
 const ACCEPTS_A_TURN: usize = 64;
+/// Entries of the list for `poll` before the listeners: the waker, and the clients of parked jobs.
+const BEFORE_LISTENERS: usize = 2;
 /// How long the listeners rest when accepting fails and nothing here can cure it.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Acceptor {
     core: Arc<Core>,
     deliver: Box<dyn Fn(Request) + Send>,
+    waiting: Arc<dyn Desertable>,
     listeners: Vec<Listener>,
     #[expect(clippy::vec_box, reason = "they move between lists and threads")]
     connections: Vec<Box<Connection>>,
@@ -50,11 +54,13 @@ impl Acceptor {
         core: Arc<Core>,
         listeners: Vec<Listener>,
         deliver: Box<dyn Fn(Request) + Send>,
+        waiting: Arc<dyn Desertable>,
     ) -> io::Result<Acceptor> {
         let reserve = Some(core.waker.as_fd().try_clone_to_owned()?);
         Ok(Acceptor {
             core,
             deliver,
+            waiting,
             listeners,
             connections: Vec::new(),
             polled: Vec::new(),
@@ -125,7 +131,8 @@ impl Acceptor {
         ControlFlow::Continue(())
     }
 
-    /// Waits for the waker, the listeners and the connections, listed in this order.
+    /// Waits for the waker, for clients of parked jobs to leave, the listeners and the
+    /// connections, listed in this order.
     fn wait(&mut self) -> Vec<PollFd> {
         let now = Instant::now();
         if self.paused_until.is_some_and(|until| until <= now) {
@@ -137,6 +144,7 @@ impl Acceptor {
         let mut list = mem::take(&mut self.polled);
         list.clear();
         list.push(poll::entry(self.core.waker.as_raw_fd(), poll::IN));
+        list.push(poll::entry(self.waiting.descriptor(), poll::IN));
         let mut room_at = None;
         for listener in &self.listeners {
             let room = match self.paused_until {
@@ -159,6 +167,9 @@ impl Acceptor {
                 if list.first().is_some_and(|waker| waker.revents != 0) {
                     self.core.waker.clear();
                 }
+                if list.get(1).is_some_and(|leavers| leavers.revents != 0) {
+                    self.waiting.drop_deserted();
+                }
             }
             Err(error) => {
                 self.core.notices.report(Trouble::Poll, error);
@@ -174,7 +185,7 @@ impl Acceptor {
 
     /// Moves on the connections that are ready or whose time is over.
     fn serve(&mut self, ready: &[PollFd]) {
-        let first = 1 + self.listeners.len();
+        let first = BEFORE_LISTENERS + self.listeners.len();
         let now = Instant::now();
         let before = mem::take(&mut self.connections);
         self.connections.reserve(before.len());
@@ -207,7 +218,8 @@ impl Acceptor {
     }
 
     fn accept_all(&mut self, ready: &[PollFd]) {
-        for (at, _) in ready.iter().skip(1).enumerate().filter(|(_, entry)| entry.revents != 0) {
+        let listeners = ready.iter().skip(BEFORE_LISTENERS).enumerate();
+        for (at, _) in listeners.filter(|(_, entry)| entry.revents != 0) {
             let Some(listener) = self.listeners.get(at).cloned() else { return };
             for _ in 0..ACCEPTS_A_TURN {
                 match self.accept(&listener) {
@@ -342,6 +354,7 @@ mod tests {
     use super::*;
     use crate::config::options::{HttpServer, ServerAddress};
     use crate::http::Limits;
+    use crate::http::waiting::Waiting;
     use crate::sys::net::Peer;
     use std::os::unix::net::UnixStream;
 
@@ -358,8 +371,9 @@ mod tests {
         let on_error = Arc::new(|_| panic!("again"));
         let core = Arc::new(Core::new(Limits { on_error, ..Limits::default() }).unwrap());
         let deliver = Box::new(|_| {});
+        let waiting = Arc::new(Waiting::<()>::new().unwrap());
         let mut acceptor =
-            Acceptor::new(Arc::clone(&core), vec![listener.clone()], deliver).unwrap();
+            Acceptor::new(Arc::clone(&core), vec![listener.clone()], deliver, waiting).unwrap();
         let mut clients = Vec::new();
         for act in [Connection::advance, |_| panic!("a defect")] {
             let (ours, theirs) = UnixStream::pair().unwrap();

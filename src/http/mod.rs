@@ -3,14 +3,15 @@
 //!
 //! ```text
 //! newcomer → acceptor (head, credentials, body) → queue → pool thread → Request::respond
-//!               ↑ idle, rest of an answer for a slow reader                  │
-//!               └─────────────────────────────────────────────────────────────┘
+//!               ↑ idle, rest of an answer for a slow reader   │   ↑         │
+//!               │                     Server::park, until its answer comes  │
+//!               └────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Invariants:
 //! 1. A pool thread never waits for a client, but for a few milliseconds that are bounded.
-//! 2. A connection is in one place: acceptor, inbox, queue, request, or the pool thread that
-//!    answered it. So a bound on connections bounds all of these.
+//! 2. A connection is in one place: acceptor, inbox, queue, request, parked job, or the pool
+//!    thread that answered it. So a bound on connections bounds all of these.
 //! 3. Everything that waits has a deadline, and memory grows with what came, never with what
 //!    was announced.
 //! 4. Without connections the acceptor sleeps without a time-out.
@@ -33,8 +34,10 @@ mod request;
 mod response;
 pub mod rpc;
 mod server;
+mod waiting;
 
 pub use self::limits::{HttpNotice, Limits, OnAnswer, Trouble};
 pub use self::request::{Request, Stream};
 pub use self::response::{HttpDate, Response, http_date, reason};
 pub use self::server::{Server, Work};
+pub use self::waiting::Ticket;

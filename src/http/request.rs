@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -139,6 +139,12 @@ impl Request {
         stream.connection.release_body();
         stream.send(&bytes, b"")?;
         Ok(stream)
+    }
+}
+
+impl AsFd for Request {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.connection.socket().as_fd()
     }
 }
 

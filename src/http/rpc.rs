@@ -2,6 +2,7 @@
 //! it goes on as a job when the coordinator has answered.
 
 use std::collections::VecDeque;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use super::describe;
@@ -121,6 +122,7 @@ fn decode_one(call: &Value, namespaces: &[String]) -> Result<Method, Fault> {
 /// answers the client when none is left.
 pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) {
     if let Some(answer) = job.answer.take() {
+        server.forget(job.request.as_fd());
         job.write_answer(&answer);
     }
     while let Some(call) = job.rest.pop_front() {
@@ -128,12 +130,9 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
         match call.and_then(|method| service.execute(method, &mut writer)) {
             Ok(Flow::Done) => {}
             Ok(Flow::Wait(request)) => {
+                let ticket = server.park(job, |job| job.request.as_fd());
                 let server = Arc::clone(server);
-                let resume = move |answer| {
-                    job.answer = Some(answer);
-                    // Stopped: the connection closes with the job.
-                    let _ = server.push_job(job);
-                };
+                let resume = move |answer| server.resume(ticket, |job| job.answer = Some(answer));
                 return service.handle.request(request, Box::new(resume));
             }
             Err(fault) => job.write_fault(fault),

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
@@ -15,6 +15,7 @@ use super::connection::{Connection, Turn};
 use super::core::Core;
 use super::limits::{Limits, Trouble};
 use super::request::Request;
+use super::waiting::{Desertable, Ticket, Waiting};
 use crate::sys::net::{self, Listener};
 
 /// Enough for the acceptor: it parses heads, and calls nothing deep.
@@ -35,6 +36,7 @@ pub enum Work<J> {
 pub struct Server<J: Send + 'static> {
     core: Arc<Core>,
     queue: Arc<Queue<J>>,
+    waiting: Arc<Waiting<J>>,
     listeners: Mutex<Vec<Listener>>,
 }
 
@@ -122,12 +124,18 @@ impl<J: Send + 'static> Server<J> {
             // when the server was stopped, it closes that.
             move |request| drop(queue.push(Work::Request(request), usize::MAX, &core))
         };
-        let acceptor = Acceptor::new(Arc::clone(&core), listeners.clone(), Box::new(deliver))?;
+        let waiting = Arc::new(Waiting::new()?);
+        let acceptor = Acceptor::new(
+            Arc::clone(&core),
+            listeners.clone(),
+            Box::new(deliver),
+            Arc::clone(&waiting) as Arc<dyn Desertable>,
+        )?;
         thread::Builder::new()
             .name("http".into())
             .stack_size(ACCEPTOR_STACK)
             .spawn(move || acceptor.run())?;
-        Ok(Arc::new(Server { core, queue, listeners: Mutex::new(listeners) }))
+        Ok(Arc::new(Server { core, queue, waiting, listeners: Mutex::new(listeners) }))
     }
 
     /// Waits for a request or a job; `None` once the server was stopped. A thread that answers
@@ -219,6 +227,29 @@ impl<J: Send + 'static> Server<J> {
             }
             Some(Work::Request(_)) | None => Ok(()),
         }
+    }
+
+    /// Keeps a job whose answer will come from elsewhere, perhaps much later. Should the client
+    /// leave before, the job is dropped and its connection with it, so that nobody holds
+    /// connections by asking for what takes long and leaving. `client` is the socket of the job's
+    /// request, which is watched until [`Server::forget`].
+    pub fn park(&self, job: J, client: impl Fn(&J) -> BorrowedFd<'_>) -> Ticket<J> {
+        self.waiting.park(job, client)
+    }
+
+    /// Puts a parked job into the pool's queue, with its answer; nothing if the client has left.
+    /// Never blocks.
+    pub fn resume(&self, ticket: Ticket<J>, answer: impl FnOnce(&mut J)) {
+        if let Some(mut job) = ticket.redeem() {
+            answer(&mut job);
+            // Stopped, or no room, which was reported: the connection closes with the job.
+            let _ = self.push_job(job);
+        }
+    }
+
+    /// Watches the client of a job that was parked no more.
+    pub fn forget(&self, client: BorrowedFd<'_>) {
+        self.waiting.forget(client);
     }
 
     /// Replaces the listeners. Those not passed in again are closed, and so are the connections

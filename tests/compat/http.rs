@@ -9,6 +9,7 @@ use std::{
 use crate::support::{
     Setup, Side, TestDaemon, alive,
     rpc::{Connection, fault, request, scalar},
+    wait_for,
 };
 
 fn one() -> TestDaemon {
@@ -291,6 +292,43 @@ fn a_call_that_waits_holds_nobody_up() {
     let answer = stop.join().unwrap();
     assert_eq!(answer, result_text("<boolean>1</boolean>"));
     assert_eq!(d.state("s"), "STOPPED");
+}
+
+#[test]
+fn a_client_that_leaves_during_a_waiting_call_takes_its_connection_along() {
+    let d = Setup::new()
+        .program(
+            "a",
+            "command=/bin/sleep 1000\nstartsecs=1000\nautostart=false\nnumprocs=5\n\
+             process_name=%(process_num)d",
+        )
+        .start();
+    let sockets = || {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", d.pid)).unwrap();
+        let links = files.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+    };
+    let mut asks = d.rpc();
+    let mut states = || {
+        let answer = asks.call("supervisor.getAllProcessInfo", "").unwrap();
+        crate::support::rpc::members(&answer, "statename")
+    };
+    assert_eq!(states(), ["STOPPED"; 5]);
+    let before = sockets();
+    let waits: Vec<_> = (0..5)
+        .map(|n| {
+            let mut connection = d.rpc();
+            let params = format!("<string>a:{n}</string>");
+            let call = posted(&request("supervisor.startProcess", &params));
+            connection.send(call.as_bytes()).unwrap();
+            connection
+        })
+        .collect();
+    wait_for("all starts", 15, || (states() == ["STARTING"; 5]).then_some(()));
+    assert_eq!(sockets(), before + 5);
+    drop(waits);
+    wait_for("the connections' ends", 15, || (sockets() == before).then_some(()));
+    assert_eq!(states(), ["STARTING"; 5]);
 }
 
 #[test]
