@@ -1,5 +1,5 @@
 //! Listening sockets, and the few calls on connections: accept, receive, send, without ever
-//! blocking.
+//! blocking. Sockets of FastCGI programs are made here too; their children accept on them.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
 
 mod bytes;
+pub mod fcgi;
 mod listener;
 mod tcp;
 mod unix;
@@ -25,11 +26,11 @@ fn new_socket(family: AddressFamily) -> Result<OwnedFd, Errno> {
     socket::socket(family, SockType::Stream, flags, None)
 }
 
-fn listen(fd: &OwnedFd) -> Result<(), Errno> {
+fn listen(fd: &OwnedFd, backlog: i32) -> Result<(), Errno> {
     // Not nix's: it refuses more than the SOMAXCONN of the C library, which says 128 with musl
     // whatever the kernel allows.
     // SAFETY: integers only.
-    Errno::result(unsafe { libc::listen(fd.as_raw_fd(), BACKLOG) }).map(drop)
+    Errno::result(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map(drop)
 }
 
 #[cfg(test)]

@@ -20,9 +20,7 @@ use crate::config::options::{HttpServer, ServerAddress};
 pub enum ListenError {
     /// Another program has the port, or answers on the unix socket.
     InUse,
-    /// The host name has no address.
-    Lookup(io::Error),
-    /// A call on the socket, or on its path, failed.
+    /// The host name has no address, or a call on the socket or on its path failed.
     Socket(io::Error),
     /// "chown" is beyond what this user may do.
     Chown {
@@ -44,9 +42,6 @@ impl fmt::Display for ListenError {
                 "Another program is already listening on a port that one of our HTTP servers is \
                  configured to use.  Shut this program down first before starting supervisord.",
             ),
-            ListenError::Lookup(error) => {
-                write!(f, "Cannot open an HTTP server: socket.error reported {error}")
-            }
             ListenError::Socket(error) => match error.raw_os_error() {
                 Some(number) => write!(
                     f,

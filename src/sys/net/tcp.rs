@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockaddrIn, SockaddrIn6, sockopt};
 
-use super::{ListenError, listen, new_socket};
+use super::{BACKLOG, ListenError, listen, new_socket};
 
 pub(super) fn open(host: &str, port: u16) -> Result<OwnedFd, ListenError> {
     // Sets SO_REUSEADDR and close-on-exec, and listens with a short backlog, lengthened below.
@@ -49,17 +49,17 @@ fn ready(fd: OwnedFd) -> Result<OwnedFd, ListenError> {
     let stream = TcpStream::from(fd);
     stream.set_nodelay(true)?;
     let fd = OwnedFd::from(stream);
-    listen(&fd)?;
+    listen(&fd, BACKLOG)?;
     Ok(fd)
 }
 
 /// An empty host means every IPv4 interface; a name with both kinds of address means IPv4.
-pub(super) fn resolve(host: &str, port: u16) -> Result<SocketAddr, ListenError> {
+pub(super) fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     if host.is_empty() {
         return Ok(SocketAddr::from(([0, 0, 0, 0], port)));
     }
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-    let all: Vec<_> = (bare, port).to_socket_addrs().map_err(ListenError::Lookup)?.collect();
+    let all: Vec<_> = (bare, port).to_socket_addrs()?.collect();
     let best = all.iter().find(|a| a.is_ipv4()).or(all.first()).copied();
-    best.ok_or_else(|| ListenError::Socket(io::Error::from(Errno::EADDRNOTAVAIL)))
+    best.ok_or_else(|| io::Error::from(Errno::EADDRNOTAVAIL))
 }

@@ -5,13 +5,14 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily};
 
-use super::{ListenError, listen, new_socket, receive, send, wait_until};
-use crate::sys::poll;
+use super::{BACKLOG, ListenError, listen, new_socket, receive, send, wait_until};
+use crate::sys::{file, poll};
 
 /// How long whoever listens on our unix socket's name may take to answer the probe.
 const PROBE_TIME: Duration = Duration::from_secs(2);
@@ -48,7 +49,7 @@ pub(super) fn open(
             NameOwner::Nobody | NameOwner::Stale(_) => owned.and(Err(ListenError::InUse)),
         };
     }
-    listen(&fd)?;
+    listen(&fd, BACKLOG)?;
     let made = identity(&name.0)?;
     take_name(&name.0, file, say)?;
     Ok((fd, made))
@@ -117,16 +118,17 @@ fn owner_of(file: &str) -> Result<NameOwner, ListenError> {
     })
 }
 
-/// Removes what nobody listens on; never a file that holds something.
-fn remove_stale(file: &str) -> Result<(), ListenError> {
-    let found = fs::symlink_metadata(file)?;
+/// Removes what stands at the name of a socket; never a file that holds something, which is
+/// `EEXIST`. Nothing there is no error.
+pub(super) fn remove_stale(file: &str) -> io::Result<()> {
+    let found = match fs::symlink_metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
     if !found.file_type().is_socket() && !found.file_type().is_symlink() && found.len() > 0 {
-        return Err(ListenError::Socket(io::Error::from(Errno::EEXIST)));
+        return Err(io::Error::from(Errno::EEXIST));
     }
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ListenError::Socket(error)),
-        _ => Ok(()),
-    }
+    file::remove(Path::new(file))
 }
 
 pub(super) fn change_owner(
