@@ -160,6 +160,11 @@ impl Ready {
         tell_notices(&logger, &options, &told);
         let listeners = open_listeners(&options)?;
         let pidfile = take_pidfile(&main.pidfile, &logger)?;
+        // No other instance can be the one that has them.
+        if let Err(error) = prepare::try_sockets(&options.groups, &[], &logger) {
+            pidfile.into_iter().for_each(Pidfile::remove);
+            return Err(error.to_string().into());
+        }
         let (log_directory, groups) = prepare_groups(&options, &logger);
         tell_listeners(&logger, &listeners, &options.rpc_interfaces);
         let options = Arc::new(options);
@@ -257,8 +262,12 @@ impl Ready {
         write_pidfile(self.pidfile.as_mut(), &self.options.supervisord.pidfile, &self.logger);
         listen_to_signals(handle.clone(), self.logger.clone())?;
         let inherited = Arc::new(Inherited::of_this_process());
-        let restart = Arc::new(restart::Restart::new(self.place.clone(), self.listeners.clone()));
-        let reload = restart.reload(self.logger.clone(), self.for_children);
+        let restart = Arc::new(restart::Restart::new(
+            self.place.clone(),
+            self.logger.clone(),
+            self.listeners.clone(),
+        ));
+        let reload = restart.reload(self.for_children);
         let server = Server::start(self.listeners.clone(), http_limits(&self.logger))?;
         let service = Arc::new(Service {
             handle: handle.clone(),

@@ -51,7 +51,7 @@
 //!    deadline, the state changes: output precedes the exit, yet an exit never awaits the end of
 //!    a pipe that a grandchild may hold.
 //! 3. Nobody can make the coordinator wait: it does channel operations, waitid, kill, thread
-//!    creation and reads of the clocks. Who touches a path waits himself.
+//!    creation, reads of the clocks, and closes sockets. Who touches a path waits himself.
 //! 4. Between clone and exec: raw system calls on prepared memory, nothing else.
 //! 5. Decisions use the monotonic clock; the wall clock is for what users are shown.
 //! 6. Messages of children carry the number of their spawn: late ones of an old child are dropped.
@@ -60,6 +60,9 @@
 //! 8. After start-up nothing ends the daemon but a request. A panic is caught at the top of each
 //!    thread and logged; a lack of descriptors, memory, processes or disk is logged once, counted
 //!    and tried again.
+//! 9. A FastCGI program's socket is made by the first child's thread that needs it, and closed by
+//!    the coordinator when its world says that nobody does: not while one of the program's
+//!    processes lives or will live again by itself.
 
 pub mod child;
 pub mod config;

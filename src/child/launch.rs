@@ -2,10 +2,12 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
 use super::command::{self, Resolved};
 use super::environment;
+use super::socket::SharedSocket;
 use super::stdin::Stdin;
 use super::thread::{Job, Stream};
 use super::turns::Turn;
@@ -31,9 +33,31 @@ pub struct Live {
 /// The daemon's and the child's ends.
 struct Channels {
     streams: [Option<Stream>; 2],
-    stdin: Pipe,
+    stdin: Input,
     stdout: OwnedFd,
     stderr: Option<OwnedFd>,
+}
+
+/// What the child has as its stdin.
+enum Input {
+    Pipe(Pipe),
+    Socket(Arc<OwnedFd>),
+}
+
+impl Input {
+    fn child_end(&self) -> RawFd {
+        match self {
+            Input::Pipe(pipe) => pipe.read.as_raw_fd(),
+            Input::Socket(socket) => socket.as_raw_fd(),
+        }
+    }
+
+    fn daemon_end(self) -> Stdin {
+        match self {
+            Input::Pipe(pipe) => Stdin::new(pipe.write),
+            Input::Socket(_) => Stdin::none(),
+        }
+    }
 }
 
 /// Makes the child when its turn has come.
@@ -44,12 +68,11 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     let program = &*job.program;
     let resolved = command::resolve(program, job.inherited.path())
         .map_err(|problem| SpawnFailure { text: problem.to_string(), lacks_resources: false })?;
-    let channels = open_channels(job).map_err(|error| channel_failure(program, &error))?;
+    let channels = open_channels(job)?;
     let plan = plan(job, resolved, &channels)?;
     turn.wait();
     if !job.link.begin() {
-        let text = format!("the start of '{}' was called off", program.name);
-        return Err(SpawnFailure { text, lacks_resources: false });
+        return Err(called_off(program));
     }
     let spawned =
         spawn::spawn(&plan, &job.link.slot).map_err(|error| fork_failure(program, &error))?;
@@ -58,21 +81,39 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
         job.logger.log(LogLevel::Warn, format_args!("'{name}' could not be executed: {why}"));
     }
     let Channels { streams, stdin, .. } = channels;
-    Ok(Live { pid: spawned.pid, streams, stdin: Stdin::new(stdin.write) })
+    Ok(Live { pid: spawned.pid, streams, stdin: stdin.daemon_end() })
 }
 
-fn open_channels(job: &Job) -> io::Result<Channels> {
+fn open_channels(job: &Job) -> Result<Channels, SpawnFailure> {
     let program = &*job.program;
-    let stdin = pipe()?;
-    pipe::set_nonblocking(stdin.write.as_fd())?;
-    let (stdout, stdout_end) = open_output(job, Output::Stdout)?;
+    let failure = |error| channel_failure(program, &error);
+    let (stdout, stdout_end) = open_output(job, Output::Stdout).map_err(failure)?;
     let (stderr, stderr_end) = if program.redirect_stderr {
         (None, None)
     } else {
-        let (stream, end) = open_output(job, Output::Stderr)?;
+        let (stream, end) = open_output(job, Output::Stderr).map_err(failure)?;
         (Some(stream), Some(end))
     };
+    // Last: a start that fails for a log makes no socket.
+    let stdin = match &job.socket {
+        None => Input::Pipe(open_stdin().map_err(failure)?),
+        Some(socket) => Input::Socket(open_socket(job, socket)?),
+    };
     Ok(Channels { streams: [Some(stdout), stderr], stdin, stdout: stdout_end, stderr: stderr_end })
+}
+
+fn open_stdin() -> io::Result<Pipe> {
+    let stdin = pipe()?;
+    pipe::set_nonblocking(stdin.write.as_fd())?;
+    Ok(stdin)
+}
+
+fn open_socket(job: &Job, socket: &SharedSocket) -> Result<Arc<OwnedFd>, SpawnFailure> {
+    let got = socket.get(&job.logger).map_err(|error| SpawnFailure {
+        text: error.to_string(),
+        lacks_resources: error.lacks_resources(),
+    });
+    got?.ok_or_else(|| called_off(&job.program))
 }
 
 fn open_output(job: &Job, output: Output) -> io::Result<(Stream, OwnedFd)> {
@@ -88,6 +129,11 @@ fn open_output(job: &Job, output: Output) -> io::Result<(Stream, OwnedFd)> {
     let log = ChildLog::open(output, target, job.strip_ansi, before, speaker)?;
     job.logs.set_opened(output);
     Ok((Stream::new(output, read, log), write))
+}
+
+fn called_off(program: &Program) -> SpawnFailure {
+    let text = format!("the start of '{}' was called off", program.name);
+    SpawnFailure { text, lacks_resources: false }
 }
 
 fn channel_failure(program: &Program, error: &io::Error) -> SpawnFailure {
@@ -127,6 +173,6 @@ fn plan(job: &Job, resolved: Resolved, channels: &Channels) -> Result<Plan, Spaw
         limits: job.limits,
         identity: program.user.as_ref().map_or(Ok(None), privileges::identity_of),
         uid: program.user.as_ref().map_or(0, |user| user.uid),
-        stdio: [channels.stdin.read.as_raw_fd(), stdout, stderr],
+        stdio: [channels.stdin.child_end(), stdout, stderr],
     })
 }

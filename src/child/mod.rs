@@ -8,6 +8,7 @@ pub mod command;
 pub mod environment;
 pub mod launch;
 pub mod link;
+pub mod socket;
 pub mod stdin;
 pub mod thread;
 pub mod turns;

@@ -20,7 +20,7 @@ pub enum StdinError {
     Busy,
 }
 
-/// The daemon's end of the pipe.
+/// The daemon's end of the pipe, if there is one.
 #[derive(Debug)]
 pub struct Stdin {
     pipe: Option<OwnedFd>,
@@ -31,6 +31,11 @@ impl Stdin {
     /// Owns the end, made not to block.
     pub fn new(pipe: OwnedFd) -> Stdin {
         Stdin { pipe: Some(pipe), waiting: VecDeque::new() }
+    }
+
+    /// For a child whose stdin is something else.
+    pub fn none() -> Stdin {
+        Stdin { pipe: None, waiting: VecDeque::new() }
     }
 
     /// What to poll for room; -1 while nothing waits.

@@ -14,6 +14,7 @@ use super::buffers::Buffers;
 use super::environment::Inherited;
 use super::launch::{Live, launch};
 use super::link::{Link, ToChild};
+use super::socket::SharedSocket;
 use super::stdin::Stdin;
 use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
@@ -31,9 +32,9 @@ use crate::sys::{pipe, stack, thread};
 /// The stack of a child's thread, bytes.
 const STACK: usize = 64 * 1024;
 
-/// That of one whose program names a user: looking up groups may load and run modules of the
-/// system that were not written for small stacks. What it touched is given back.
-const STACK_FOR_USERS: usize = 1024 * 1024;
+/// That of one that looks up the groups of a user or the address of a host: this may load and run
+/// modules of the system that were not written for small stacks. What it touched is given back.
+const STACK_FOR_LOOKUPS: usize = 1024 * 1024;
 
 /// A read below this is one of small writes.
 const SMALL: usize = 4096;
@@ -129,6 +130,8 @@ pub struct Job {
     pub wanted: Wanted,
     /// Where its output goes.
     pub logs: Arc<Logs>,
+    /// What its stdin is, for FastCGI.
+    pub socket: Option<Arc<SharedSocket>>,
     /// Control sequences are dropped from it.
     pub strip_ansi: bool,
     /// The daemon's environment.
@@ -202,7 +205,8 @@ pub fn start(job: Job, turn: Turn) -> io::Result<()> {
 }
 
 fn stack_size(job: &Job) -> usize {
-    if job.program.user.is_some() { STACK_FOR_USERS } else { STACK }
+    let looks_up = job.program.user.is_some() || job.socket.is_some();
+    if looks_up { STACK_FOR_LOOKUPS } else { STACK }
 }
 
 /// However the thread ends, nobody waits for an answer of it.

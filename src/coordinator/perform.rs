@@ -1,12 +1,14 @@
-//! Effects, carried out: threads, signals, lines, answers. Decides nothing and waits for
+//! Effects, carried out: threads, signals, sockets, lines, answers. Decides nothing and waits for
 //! nothing.
 
 use std::sync::Arc;
 
 use super::run::Coordinator;
 use super::view::ProcessView;
+use super::world::sockets::SocketId;
 use super::world::{Effect, Event, Member, ProcessId};
 use crate::child::link::Link;
+use crate::child::socket::SharedSocket;
 use crate::child::thread::{self, Job, Logs};
 use crate::config::options::LogLevel;
 use crate::config::signal;
@@ -19,10 +21,12 @@ use crate::sys::{errno, signals};
 
 use super::message::Message;
 
-/// What a process has besides its state: its logs and, while there is one, its thread.
+/// What a process has besides its state: its logs, its socket and, while there is one, its thread.
 pub struct Shell {
     /// Where its output goes.
     pub logs: Arc<Logs>,
+    /// What its stdin is, for FastCGI.
+    pub socket: Option<Arc<SharedSocket>>,
     /// The way to its thread.
     pub link: Option<Arc<Link>>,
     /// Which spawn the thread is for.
@@ -43,6 +47,7 @@ impl Shell {
             group: Arc::clone(&member.group),
             program: Arc::clone(&process.program),
             logs: Arc::clone(&self.logs),
+            socket: self.socket.clone(),
             link: self.link.clone(),
             state: process.state(),
             pid: process.pid().unwrap_or(0),
@@ -78,6 +83,11 @@ impl Coordinator<'_> {
                     if let Some(link) = link {
                         self.removed.insert(id, link);
                     }
+                }
+            }
+            Effect::CloseSocket(SocketId(id)) => {
+                if let Some(socket) = self.shells.get(&id).and_then(|s| s.socket.as_ref()) {
+                    socket.close(&self.means.logger);
                 }
             }
             Effect::WaitingToDie(unstopped) => self.log_waiting(&unstopped),
@@ -127,9 +137,10 @@ impl Coordinator<'_> {
         let Some(group) = self.world.groups().iter().find(|g| g.options.name == name) else {
             return;
         };
-        for (id, logs) in group.members.iter().zip(incoming.logs) {
-            let shell = Shell { logs, link: None, spawn: SpawnNumber::default(), view: None };
-            self.shells.insert(*id, shell);
+        let prepared = incoming.logs.into_iter().zip(incoming.sockets);
+        for (id, (logs, socket)) in group.members.iter().zip(prepared) {
+            let (spawn, link, view) = (SpawnNumber::default(), None, None);
+            self.shells.insert(*id, Shell { logs, socket, link, spawn, view });
         }
     }
 
@@ -153,6 +164,9 @@ impl Coordinator<'_> {
             return Ok(());
         };
         let link = Arc::new(Link::new()?);
+        if let Some(socket) = &shell.socket {
+            socket.want();
+        }
         let to = self.means.handle.sender().clone();
         let report = move |report| {
             let _ = to.send(Message::Child { process: id, spawn, report });
@@ -163,6 +177,7 @@ impl Coordinator<'_> {
             listener: member.listener,
             wanted: self.means.wanted.clone(),
             logs: Arc::clone(&shell.logs),
+            socket: shell.socket.clone(),
             strip_ansi: self.options.supervisord.strip_ansi,
             inherited: Arc::clone(&self.means.inherited),
             link: Arc::clone(&link),

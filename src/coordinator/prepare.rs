@@ -1,4 +1,5 @@
-//! What touches paths before the coordinator hears of it: names and files of AUTO logs.
+//! What touches paths before the coordinator hears of it: names and files of AUTO logs, sockets
+//! of FastCGI programs, which are tried out.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{File, OpenOptions};
@@ -8,22 +9,29 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::world::sockets::{is_same, sharing};
+use crate::child::socket::{self, SharedSocket};
 use crate::child::thread::Logs;
-use crate::config::options::{Channel, ChildLog, Group, GroupKind, Options, Program, Supervisord};
-use crate::log::activity::Sinks;
+use crate::config::options::{
+    Channel, ChildLog, FcgiAddress, Group, GroupKind, Options, Program, Supervisord,
+};
+use crate::log::activity::{Logger, Sinks};
 use crate::log::child_log::{LogFile, Target};
 use crate::log::rotating::Limits;
 use crate::process::output::Output;
 use crate::sys::file;
 use crate::sys::net::Listener;
+use crate::sys::net::fcgi::FcgiError;
 
-/// A group with the logs of its processes, in their order.
+/// A group with the logs and sockets of its processes, in their order.
 #[derive(Debug)]
 pub struct NewGroup {
     /// The group.
     pub group: Arc<Group>,
     /// A row for each process.
     pub logs: Vec<Arc<Logs>>,
+    /// What their stdin is, for FastCGI.
+    pub sockets: Vec<Option<Arc<SharedSocket>>>,
 }
 
 /// What the daemon begins anew with. All that can fail was done.
@@ -43,7 +51,55 @@ pub fn new_group(group: &Arc<Group>, main: &Supervisord, tell: &mut dyn FnMut(St
     let listeners = matches!(group.kind, GroupKind::EventListeners(_));
     let mut logs = |program: &Arc<Program>| Arc::new(logs(program, listeners, main, tell));
     let logs = group.processes.iter().map(&mut logs).collect();
-    NewGroup { group: Arc::clone(group), logs }
+    NewGroup { group: Arc::clone(group), logs, sockets: sockets(group) }
+}
+
+/// One for all that share it.
+fn sockets(group: &Group) -> Vec<Option<Arc<SharedSocket>>> {
+    let mut sockets: Vec<Option<Arc<SharedSocket>>> = Vec::with_capacity(group.processes.len());
+    for (program, first) in group.processes.iter().zip(sharing(group)) {
+        let shared = first.and_then(|place| sockets.get(place).cloned().flatten());
+        let new = || program.socket.clone().map(|options| Arc::new(SharedSocket::new(options)));
+        sockets.push(shared.or_else(new));
+    }
+    sockets
+}
+
+/// Makes each socket of the groups once, and closes it again: what is wrong with one is told
+/// before anything depends on it. Those of `open` are the daemon's own: they are left alone, and
+/// are no fault.
+///
+/// # Errors
+/// One could not be made.
+pub fn try_sockets<'a>(
+    groups: impl IntoIterator<Item = &'a Arc<Group>>,
+    open: &[FcgiAddress],
+    logger: &Logger,
+) -> Result<(), FcgiError> {
+    for group in groups {
+        for (place, (program, first)) in group.processes.iter().zip(sharing(group)).enumerate() {
+            let Some(socket) = program.socket.as_ref().filter(|_| first == Some(place)) else {
+                continue;
+            };
+            if open.iter().any(|open| is_same(open, &socket.address)) {
+                continue;
+            }
+            match socket::try_out(socket, logger) {
+                Err(error) if error.is_in_use() && has_port(open, &socket.address) => {}
+                tried => tried?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether one of these listens on the port of that address, by another name or interface.
+fn has_port(open: &[FcgiAddress], address: &FcgiAddress) -> bool {
+    let port = |address: &FcgiAddress| match address {
+        FcgiAddress::Tcp { port, .. } => Some(*port),
+        FcgiAddress::Unix { .. } => None,
+    };
+    port(address).is_some_and(|wanted| open.iter().any(|open| port(open) == Some(wanted)))
 }
 
 fn logs(

@@ -42,8 +42,9 @@ const REST: Duration = Duration::from_secs(1);
 /// may get orphans faster than it can reap them.
 const REAPED_IN_A_ROW: usize = 100;
 
-/// Prepares a restart: reads the configuration and opens what is new. On a thread of its own.
-pub type Prepare = Arc<dyn Fn() -> Result<Box<Next>, String> + Send + Sync>;
+/// Prepares a restart of the daemon that looks like this: reads the configuration and opens what
+/// is new. On a thread of its own.
+pub type Prepare = Arc<dyn Fn(&View) -> Result<Box<Next>, String> + Send + Sync>;
 
 /// What the coordinator works with.
 pub struct Means {
@@ -406,10 +407,10 @@ impl<'a> Coordinator<'a> {
             self.prepare_again = true;
             return;
         }
-        let prepare = Arc::clone(&self.means.prepare);
+        let (prepare, view) = (Arc::clone(&self.means.prepare), self.view());
         let to: Sender<Message> = self.means.handle.sender().clone();
         let thread = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
-            let prepared = catch_unwind(AssertUnwindSafe(|| prepare()))
+            let prepared = catch_unwind(AssertUnwindSafe(|| prepare(&view)))
                 .unwrap_or_else(|_| Err("a defect: reading the configuration panicked".to_owned()));
             let _ = to.send(Message::Prepared(prepared));
         });

@@ -5,8 +5,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::child::link::Link;
+use crate::child::socket::SharedSocket;
 use crate::child::thread::Logs;
-use crate::config::options::{Group, Options, Program};
+use crate::config::options::{FcgiAddress, Group, Options, Program};
 use crate::process::name::Namespec;
 use crate::process::output::Output;
 use crate::process::state::{ProcessState, SupervisorState};
@@ -21,6 +22,8 @@ pub struct ProcessView {
     pub program: Arc<Program>,
     /// Where its output goes.
     pub logs: Arc<Logs>,
+    /// What its stdin is, for FastCGI.
+    pub socket: Option<Arc<SharedSocket>>,
     /// The way to its child's thread, while there is one.
     pub link: Option<Arc<Link>>,
     /// Its state.
@@ -74,6 +77,12 @@ impl View {
         let start = self.processes.partition_point(|process| &*process.group < group);
         let rest = self.processes.iter().skip(start);
         rest.take_while(move |process| &*process.group == group)
+    }
+
+    /// Where FastCGI sockets are open.
+    pub fn open_sockets(&self) -> Vec<FcgiAddress> {
+        let sockets = self.processes.iter().filter_map(|process| process.socket.as_ref());
+        sockets.filter(|socket| socket.is_open()).map(|socket| socket.address().clone()).collect()
     }
 
     /// What the name means.

@@ -24,6 +24,10 @@ use crate::process::state::{ProcessState, SupervisorState};
 use crate::process::time::{Mono, Now};
 use crate::rpc::fault::{Fault, FaultCode};
 
+pub mod sockets;
+
+use self::sockets::{SocketId, Sockets};
+
 /// How often a client's wait for a stop is told.
 const STOP_REPORT: Duration = Duration::from_secs(2);
 
@@ -143,6 +147,8 @@ pub enum Effect {
     Added(String),
     /// These exist no longer.
     Removed(Vec<ProcessId>),
+    /// Nobody needs this socket any more.
+    CloseSocket(SocketId),
     /// Write that these are waited for: names and states.
     WaitingToDie(Vec<(String, ProcessState)>),
     /// Every process has stopped: leave.
@@ -201,6 +207,7 @@ pub struct World {
     next_id: u64,
     due: BTreeSet<(Mono, ProcessId)>,
     due_of: BTreeMap<ProcessId, Mono>,
+    sockets: Sockets,
     requests: Requests,
     waiters: BTreeMap<ProcessId, Vec<Waiter>>,
     /// When the next wait for a stop is told; not later than the earliest of the waiters.
@@ -221,6 +228,7 @@ impl Default for World {
             next_id: 0,
             due: BTreeSet::new(),
             due_of: BTreeMap::new(),
+            sockets: Sockets::default(),
             requests: Requests::default(),
             waiters: BTreeMap::new(),
             wait_report: None,
@@ -284,7 +292,8 @@ impl World {
         let process = self.due.first().map(|(mono, _)| *mono);
         let leaving = self.leaving.as_ref().filter(|l| !l.finished).map(|l| l.report_at);
         let events = self.events.next_deadline();
-        process.into_iter().chain(self.wait_report).chain(leaving).chain(events).min()
+        let socket = self.sockets.next_deadline();
+        process.into_iter().chain(socket).chain(self.wait_report).chain(leaving).chain(events).min()
     }
 
     /// Takes one event. Effects are appended in the order in which they are to be done.
@@ -338,7 +347,9 @@ impl World {
         member.process.step(now, input, may_spawn, &mut effects);
         let happenings = happenings(&member.process, &effects, announced);
         self.changed.insert(id);
+        let closed = self.tend_socket(now, id, &effects);
         self.pass_on(now, id, effects, out);
+        out.extend(closed);
         for happening in &happenings {
             self.wake(now, id, happening.as_happening(), out);
         }
@@ -424,6 +435,7 @@ impl World {
         for (_, _, id) in due {
             self.input(now, id, Input::Deadline, out);
         }
+        self.settle_sockets(now, self.sockets.due(now.mono), out);
         self.report_waits(now, out);
         self.events.deadline(now, out);
     }
@@ -675,6 +687,7 @@ impl World {
             members.push(id);
         }
         let active = ActiveGroup { options: Arc::clone(group), members: members.clone() };
+        self.sockets.add(group, &members);
         let place = self.groups.partition_point(|g| g.options.priority <= group.priority);
         self.groups.insert(place, active);
         out.push(Effect::Added(group.name.clone()));
@@ -702,6 +715,7 @@ impl World {
             self.schedule(*id);
         }
         self.groups.retain(|group| group.options.name != name);
+        self.forget_sockets(&members, out);
         out.push(Effect::Removed(members));
         self.events.unsubscribe(name, now);
         self.events.offer(payload::Event::group_removed(name), now, out);
@@ -722,6 +736,7 @@ impl World {
                 self.schedule(id);
             }
             self.events.offer(payload::Event::supervisor_stopping(), now, out);
+            self.settle_sockets(now, self.sockets.ids(), out);
             self.stop_next_group(now, out);
         }
     }
@@ -787,6 +802,8 @@ impl World {
         let is_due = self.leaving.as_ref().is_some_and(|leaving| leaving.report_at <= now.mono);
         let finished = self.unstopped().next().is_none();
         if finished {
+            let all: Vec<ProcessId> = self.members.keys().copied().collect();
+            self.forget_sockets(&all, out);
             out.push(Effect::Finished(self.state));
         } else if is_due {
             let named =

@@ -7,8 +7,9 @@ use super::limits;
 use crate::config::command_line::CommandLine;
 use crate::config::error::ConfigError;
 use crate::config::options::{LogLevel, Options};
-use crate::coordinator::prepare::Next;
+use crate::coordinator::prepare::{self, Next};
 use crate::coordinator::run::Prepare;
+use crate::coordinator::view::View;
 use crate::http::methods::Reload;
 use crate::log::activity::{Logger, Sinks};
 use crate::sys::config_files;
@@ -50,13 +51,14 @@ impl Place {
 #[derive(Debug)]
 pub struct Restart {
     place: Place,
+    logger: Logger,
     listeners: Mutex<Vec<Listener>>,
 }
 
 impl Restart {
     /// With the listeners that are open now.
-    pub fn new(place: Place, listeners: Vec<Listener>) -> Restart {
-        Restart { place, listeners: Mutex::new(listeners) }
+    pub fn new(place: Place, logger: Logger, listeners: Vec<Listener>) -> Restart {
+        Restart { place, logger, listeners: Mutex::new(listeners) }
     }
 
     /// The listeners have changed.
@@ -69,12 +71,12 @@ impl Restart {
     }
 
     /// Reads the configuration, for reloadConfig. It may ask for more processes than before.
-    pub fn reload(self: &Arc<Self>, logger: Logger, before: ForChildren) -> Reload {
+    pub fn reload(self: &Arc<Self>, before: ForChildren) -> Reload {
         let restart = Arc::clone(self);
         Arc::new(move || {
             let options = restart.place.load().map_err(|error| error.to_string())?;
             for notice in limits::raise_own(&options, &before) {
-                logger.log(LogLevel::Warn, notice.text);
+                restart.logger.log(LogLevel::Warn, notice.text);
             }
             Ok(options)
         })
@@ -83,10 +85,10 @@ impl Restart {
     /// Prepares a restart.
     pub fn prepare(self: &Arc<Self>) -> Prepare {
         let restart = Arc::clone(self);
-        Arc::new(move || restart.next().map(Box::new))
+        Arc::new(move |view| restart.next(view).map(Box::new))
     }
 
-    fn next(&self) -> Result<Next, String> {
+    fn next(&self, view: &View) -> Result<Next, String> {
         let options = self.place.load().map_err(|error| match error.place() {
             Some(place) => format!("{error} ({place})"),
             None => error.to_string(),
@@ -115,6 +117,9 @@ impl Restart {
             .collect();
         let setup = super::log_setup(&options);
         let sinks = Sinks::open(&setup).map_err(|error| super::log_failure(&setup, &error))?;
-        Ok(Next { options: Arc::new(options), listeners: listeners?, sinks })
+        let listeners = listeners?;
+        prepare::try_sockets(&options.groups, &view.open_sockets(), &self.logger)
+            .map_err(|error| error.to_string())?;
+        Ok(Next { options: Arc::new(options), listeners, sinks })
     }
 }

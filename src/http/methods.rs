@@ -10,7 +10,7 @@ use crate::VERSION;
 use crate::child::command;
 use crate::child::environment::Inherited;
 use crate::child::stdin::StdinError;
-use crate::config::options::{MainLog, Options};
+use crate::config::options::{FcgiAddress, MainLog, Options};
 use crate::coordinator::message::{Handle, Message};
 use crate::coordinator::prepare;
 use crate::coordinator::run::Prepare;
@@ -128,7 +128,7 @@ impl Service {
             Method::AddProcessGroup(name) => self.add_group(&view, &name, w)?,
             Method::Shutdown => self.leave(None, w)?,
             Method::Restart => {
-                let next = (self.prepare)();
+                let next = (self.prepare)(&view);
                 let next = next.map_err(|why| Fault::new(FaultCode::CantReread, why))?;
                 self.leave(Some(next), w)?;
             }
@@ -216,6 +216,11 @@ impl Service {
         let tell = &mut |text: String| {
             self.logger.log(crate::config::options::LogLevel::Warn, text);
         };
+        // Who tries a path takes it; another group's stays its own until this one is started.
+        let mut open = view.open_sockets();
+        open.retain(|address| matches!(address, FcgiAddress::Unix { .. }));
+        prepare::try_sockets([group], &open, &self.logger)
+            .map_err(|error| Fault::new(FaultCode::Failed, error.to_string()))?;
         let group = Box::new(prepare::new_group(group, &view.options.supervisord, tell));
         match self.handle.ask(|reply| Message::Add { group, reply })? {
             Answer::Fault(fault) => Err(fault),

@@ -230,6 +230,18 @@ impl Process {
         self.spawn_error.as_deref()
     }
 
+    /// Whether it has a child, is about to get one, or will get one by itself. `may_spawn` as below.
+    pub fn is_live(&self, may_spawn: bool) -> bool {
+        use ProcessState as S;
+        match self.state {
+            S::Starting | S::Running | S::Stopping => true,
+            S::Unknown => self.pid.is_some() || self.spawning || self.exit.is_some(),
+            S::Stopped | S::Exited | S::Backoff | S::Fatal => {
+                self.next_deadline(may_spawn).is_some()
+            }
+        }
+    }
+
     /// When `Deadline` has something to do; `may_spawn` is false while the daemon shuts down.
     pub fn next_deadline(&self, may_spawn: bool) -> Option<Mono> {
         use ProcessState as S;

@@ -21,6 +21,7 @@ mod command_line;
 mod cross;
 mod ctl;
 mod events;
+mod fastcgi;
 mod groups;
 mod http;
 mod logs;

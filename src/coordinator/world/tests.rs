@@ -13,6 +13,7 @@ mod events;
 mod leaving;
 mod lists;
 mod random;
+mod sockets;
 
 const WAIT: bool = true;
 const NO_WAIT: bool = false;
@@ -167,6 +168,7 @@ impl Play {
             Effect::Settle(_) => return None,
             Effect::Added(name) => format!("added {name}"),
             Effect::Removed(members) => format!("removed {}", members.len()),
+            Effect::CloseSocket(SocketId(first)) => format!("close the socket of {}", first.0),
             Effect::WaitingToDie(who) => {
                 let who = who.iter().map(|(name, state)| format!("{name} ({state})"));
                 format!("waiting for {} to die", who.collect::<Vec<_>>().join(", "))

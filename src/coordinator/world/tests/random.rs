@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::config::options::{FcgiAddress, FcgiSocket};
 
 /// Marsaglia's xorshift: the same events for the same seed, everywhere.
 struct Random(u64);
@@ -41,10 +42,17 @@ struct Chaos {
     millis: u64,
     children: BTreeMap<(ProcessId, SpawnNumber), Child>,
     states: BTreeMap<ProcessId, ProcessState>,
+    /// Sockets that are open.
+    open: BTreeSet<SocketId>,
     pids: i32,
     requests: u64,
     unanswered: BTreeSet<RequestId>,
     finished: u32,
+}
+
+fn fcgi(port: u16) -> Arc<FcgiSocket> {
+    let address = FcgiAddress::Tcp { host: "localhost".to_owned(), port };
+    Arc::new(FcgiSocket { address, backlog: None })
 }
 
 const GROUPS: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -57,6 +65,7 @@ impl Chaos {
             millis: 5_000,
             children: BTreeMap::new(),
             states: BTreeMap::new(),
+            open: BTreeSet::new(),
             pids: 0,
             requests: 0,
             unanswered: BTreeSet::new(),
@@ -81,6 +90,7 @@ impl Chaos {
             }
         }
         self.check_waiters();
+        self.check_sockets();
     }
 
     fn perform(&mut self, effect: Effect) -> Option<Event> {
@@ -89,6 +99,10 @@ impl Chaos {
             Effect::Answer(id, _) => assert!(self.unanswered.remove(&id), "{id:?} answered again"),
             Effect::Settle(id) => return Some(Event::Settled(id)),
             Effect::Added(_) | Effect::WaitingToDie(_) | Effect::Send(..) | Effect::Tell(_) => {}
+            Effect::CloseSocket(socket) => {
+                assert!(self.open.remove(&socket), "a closed one is closed");
+                self.check_closed(socket);
+            }
             Effect::Removed(members) => {
                 for id in members {
                     assert!(self.states.remove(&id).is_none_or(ProcessState::is_stopped));
@@ -110,6 +124,7 @@ impl Chaos {
                 let others = self.children.iter().filter(|((id, _), _)| *id == process);
                 assert!(others.into_iter().all(|(_, child)| *child == Child::Reaped), "a twin");
                 self.children.insert((process, spawn), Child::Spawning);
+                self.open.extend(self.world.sockets.of(process));
             }
             machine::Effect::Signal { pid, purpose, .. } => {
                 let child = self.children.iter().find(|(_, child)| **child == Child::Alive(pid));
@@ -137,6 +152,27 @@ impl Chaos {
             machine::Effect::Drain(_) | machine::Effect::Notice(_) => {}
         }
         None
+    }
+
+    /// No child of an active group is left without the socket that it shares.
+    fn check_closed(&self, socket: SocketId) {
+        for ((process, spawn), child) in &self.children {
+            let current = self.world.member(*process).map(|m| m.process.spawn_number());
+            let has = self.world.sockets.of(*process) == Some(socket) && current == Some(*spawn);
+            assert!(!has || *child == Child::Reaped, "a child loses its socket");
+        }
+    }
+
+    /// A socket is open for a reason.
+    fn check_sockets(&self) {
+        let may_spawn = self.world.may_spawn();
+        for socket in &self.open {
+            let sharing =
+                self.world.members().filter(|(id, _)| self.world.sockets.of(*id) == Some(*socket));
+            let live = sharing.filter(|(_, m)| m.process.is_live(may_spawn)).count();
+            let kept = self.world.sockets.next_deadline().is_some();
+            assert!(live > 0 || kept, "{socket:?} stays open for ever");
+        }
     }
 
     /// While leaving, a group is stopped when all behind it are down.
@@ -234,6 +270,7 @@ impl Chaos {
             p.startsecs = random.pick(&[-1, 0, 1, 3]);
             p.startretries = Retries::Limited(random.pick(&[-1, 0, 2]));
             p.stopwaitsecs = random.pick(&[-1, 0, 1, 10]);
+            p.socket = random.pick(&[None, Some(fcgi(9_000)), Some(fcgi(9_001))]);
         })
     }
 
@@ -305,6 +342,7 @@ impl Chaos {
         self.sleep(60_000);
         assert_eq!(self.finished, 1);
         assert_eq!(self.unanswered, BTreeSet::new());
+        assert_eq!(self.open, BTreeSet::new());
         assert_eq!(self.world.next_deadline(), None);
     }
 }
