@@ -1,6 +1,7 @@
 //! supervisord, from its command line to its end: start-up as one ordered list.
 
 mod account;
+mod check;
 mod command_line;
 mod limits;
 mod restart;
@@ -66,7 +67,7 @@ pub fn main() -> ExitCode {
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = line.first().cloned().unwrap_or_else(|| "supervisord".to_owned());
     match run(&line, &program) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(Failure { why, place }) => {
             let place = place.map(|place| format!("({place})\n")).unwrap_or_default();
             let _ = write!(io::stderr(), "Error: {why}\nFor help, use {program} -h\n{place}");
@@ -95,22 +96,25 @@ impl From<ConfigError> for Failure {
     }
 }
 
-fn run(line: &[String], program: &str) -> Result<(), Failure> {
+fn run(line: &[String], program: &str) -> Result<ExitCode, Failure> {
     let invocation = match command_line::read(line, &Machine) {
         Ok(invocation) => invocation,
         Err(Refusal::Answered(text)) => {
             let _ = io::stdout().write_all(text.as_bytes());
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         Err(Refusal::Usage(why)) => return Err(why.into()),
     };
+    if invocation.check {
+        return Ok(check::run(&place(&invocation, program)?, invocation.account.as_ref()));
+    }
     syslog::open(Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program));
     let place = place(&invocation, program)?;
     let ready = Ready::prepare(place, invocation.account.as_ref())?;
     if let Some(ready) = ready.go_to_background()? {
         ready.serve()?;
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Where the configuration is, found once: a restart reads the same file.
@@ -118,7 +122,7 @@ fn place(invocation: &Invocation, program: &str) -> Result<Place, Failure> {
     let file = match &invocation.configuration {
         Some(file) => file.clone(),
         None => {
-            if privileges::is_root() {
+            if privileges::is_root() && !invocation.check {
                 let _ = writeln!(io::stderr(), "{}", config_files::ROOT_SEARCHES);
             }
             config_files::find(program)?

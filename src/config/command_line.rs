@@ -46,3 +46,25 @@ pub struct CommandLine {
     /// `--minprocs`.
     pub minprocs: Option<Given>,
 }
+
+impl CommandLine {
+    /// How the option that beats a key of `[supervisord]` was spelled, if it was given.
+    pub fn spelling(&self, key: &str) -> Option<&str> {
+        let given = match key {
+            "user" => &self.user,
+            "umask" => &self.umask,
+            "directory" => &self.directory,
+            "logfile" => &self.logfile,
+            "logfile_maxbytes" => &self.logfile_maxbytes,
+            "logfile_backups" => &self.logfile_backups,
+            "loglevel" => &self.loglevel,
+            "pidfile" => &self.pidfile,
+            "identifier" => &self.identifier,
+            "childlogdir" => &self.childlogdir,
+            "minfds" => &self.minfds,
+            "minprocs" => &self.minprocs,
+            _ => return None,
+        };
+        given.as_ref().map(|given| given.spelling.as_str())
+    }
+}

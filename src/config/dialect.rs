@@ -50,16 +50,36 @@ pub fn is_space(c: char) -> bool {
 /// # Errors
 /// An option before the first header, at once; else all bad lines of the file together.
 pub fn canonical(text: &str, file: &str) -> Result<Canonical, ConfigError> {
+    let file = || file.to_owned();
+    match tolerant(text) {
+        (_, Flaws { headless: Some(line), .. }) => {
+            Err(ConfigError::MissingHeader { file: file(), line })
+        }
+        (_, Flaws { bad, .. }) if !bad.is_empty() => {
+            Err(ConfigError::Parsing { file: file(), lines: bad })
+        }
+        (canonical, _) => Ok(canonical),
+    }
+}
+
+/// The lines of a file that have no meaning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flaws {
+    /// The first line before the first header, if anything stands there.
+    pub headless: Option<BadLine>,
+    /// Lines in sections that are neither header nor option.
+    pub bad: Vec<BadLine>,
+}
+
+/// Classifies the lines of a file and leaves out those that have no meaning.
+pub fn tolerant(text: &str) -> (Canonical, Flaws) {
     let mut reader = Reader::default();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in (Lines { rest: text }).enumerate() {
-        reader.line(&line, index + 1, file)?;
+        reader.line(&line, index + 1);
     }
-    if reader.bad.is_empty() {
-        Ok(reader.emit())
-    } else {
-        Err(ConfigError::Parsing { file: file.to_owned(), lines: reader.bad })
-    }
+    let flaws = std::mem::take(&mut reader.flaws);
+    (reader.emit(), flaws)
 }
 
 /// Undoes the escaping of names, keys and values; `None` for text that was not escaped here.
@@ -121,7 +141,7 @@ enum Item {
 #[derive(Default)]
 struct Reader {
     items: Vec<Item>,
-    bad: Vec<BadLine>,
+    flaws: Flaws,
     /// Indent of the last line that was no continuation.
     indent: usize,
     in_section: bool,
@@ -130,19 +150,19 @@ struct Reader {
 }
 
 impl Reader {
-    fn line(&mut self, line: &str, number: usize, file: &str) -> Result<(), ConfigError> {
+    fn line(&mut self, line: &str, number: usize) {
         let cut = comment_start(line);
         let content = line.get(..cut.unwrap_or(line.len())).unwrap_or(line).trim_matches(is_space);
         if content.is_empty() {
             if cut.is_none() {
                 self.append("");
             }
-            return Ok(());
+            return;
         }
         let indent = line.chars().take_while(|c| is_space(*c)).count();
         if self.open && indent > self.indent {
             self.append(content);
-            return Ok(());
+            return;
         }
         self.indent = indent;
         if let Some(name) = header(content) {
@@ -150,12 +170,11 @@ impl Reader {
             self.in_section = true;
             self.open = false;
         } else if !self.in_section {
-            let bad = BadLine { number, text: line.to_owned() };
-            return Err(ConfigError::MissingHeader { file: file.to_owned(), line: bad });
+            let line = BadLine { number, text: line.to_owned() };
+            self.flaws.headless.get_or_insert(line);
         } else {
             self.option(content, line, number);
         }
-        Ok(())
     }
 
     fn append(&mut self, content: &str) {
@@ -172,13 +191,13 @@ impl Reader {
 
     fn option(&mut self, content: &str, line: &str, number: usize) {
         let Some((key, value)) = content.split_once(['=', ':']) else {
-            self.bad.push(BadLine { number, text: line.to_owned() });
+            self.flaws.bad.push(BadLine { number, text: line.to_owned() });
             return;
         };
         let key = key.trim_end_matches(is_space).to_lowercase();
         self.open = !key.is_empty();
         if key.is_empty() {
-            self.bad.push(BadLine { number, text: line.to_owned() });
+            self.flaws.bad.push(BadLine { number, text: line.to_owned() });
             return;
         }
         let parts = vec![value.trim_matches(is_space).to_owned()];
@@ -267,5 +286,14 @@ mod tests {
             error("; c\n\nfoo=1\n"),
             "File contains no section headers.\nfile: '/x', line: 3\n'foo=1\\n'"
         );
+    }
+
+    #[test]
+    fn what_has_a_meaning_is_read_around_what_has_none() {
+        let (c, flaws) = tolerant("a=1\nb\n[s]\nc=2\nfoo\n d\n[]\n[t]\ne=3\n");
+        assert_eq!(c.text, "[s]\nc=2%0ad\n[t]\ne=3\n");
+        let line = |number, text: &str| BadLine { number, text: text.to_owned() };
+        assert_eq!(flaws.headless, Some(line(1, "a=1\n")));
+        assert_eq!(flaws.bad, [line(5, "foo\n"), line(7, "[]\n")]);
     }
 }

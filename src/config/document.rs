@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::dialect::{self, SpanKind};
+use super::dialect::{self, Canonical, Flaws, SpanKind};
 use super::error::ConfigError;
 
 /// The section whose options all others inherit.
@@ -49,13 +49,33 @@ pub struct Entry {
     pub line: usize,
 }
 
+impl Section {
+    /// A section that nobody wrote.
+    pub fn absent(name: &str, file: &str) -> Section {
+        Section { name: name.to_owned(), file: file.into(), line: 0, options: Vec::new() }
+    }
+}
+
 impl Document {
     /// Reads a file's text over what is there: key by key, the later one wins.
     ///
     /// # Errors
     /// The lines that are neither header nor option; the document is then unchanged.
     pub fn add(&mut self, text: &str, file: &str) -> Result<(), ConfigError> {
-        let canonical = dialect::canonical(text, file)?;
+        self.merge(dialect::canonical(text, file)?, file)
+    }
+
+    /// The same with all lines that have a meaning; the others are returned.
+    ///
+    /// # Errors
+    /// None but those of a defect of ours.
+    pub fn add_tolerantly(&mut self, text: &str, file: &str) -> Result<Flaws, ConfigError> {
+        let (canonical, flaws) = dialect::tolerant(text);
+        self.merge(canonical, file)?;
+        Ok(flaws)
+    }
+
+    fn merge(&mut self, canonical: Canonical, file: &str) -> Result<(), ConfigError> {
         let broken = |why: String| ConfigError::Canonical { file: file.to_owned(), why };
         let map = ini::inistr!(safe cs & canonical.text).map_err(broken)?;
         let file: Arc<str> = file.into();

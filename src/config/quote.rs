@@ -19,6 +19,15 @@ pub fn quote_short(text: &str) -> String {
     quote(text).chars().take(200).collect()
 }
 
+/// `text` without quotes, in one line: characters that do not print are escaped.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\\' { out.push(c) } else { push_escaped(&mut out, c, '\\') }
+    }
+    out
+}
+
 /// `text` in quotes with every character outside of ASCII escaped (the conversion `%a`).
 pub fn quote_ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -77,6 +86,7 @@ mod tests {
         ] {
             assert_eq!(quote(text), expected);
         }
+        assert_eq!(escaped("a\\b'\"\n\x1b\u{a0}é"), "a\\b'\"\\n\\x1b\\xa0é");
         assert_eq!(quote_ascii("é€"), "'\\xe9\\u20ac'");
         assert_eq!(quote_short(&"x".repeat(300)).len(), 200);
     }

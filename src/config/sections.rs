@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
-use std::fmt;
 use std::sync::Arc;
 
 use super::command_line::CommandLine;
@@ -19,6 +18,7 @@ use super::pairs;
 use super::paths;
 use super::table;
 
+mod check;
 mod ctl;
 mod daemon;
 mod fcgi;
@@ -29,6 +29,7 @@ mod programs;
 mod servers;
 mod unknown;
 
+pub use check::{Inspect, Problem, Remark, check};
 pub use ctl::{CtlOptions, load_ctl};
 
 /// A document, and which file is the main one.
@@ -39,43 +40,6 @@ pub struct Source<'a> {
     /// The main file, as it was named.
     pub file: &'a str,
 }
-
-/// A fault or a doubtful place of a configuration, for those who want to see all at once.
-/// `Display` is `file:line: [section] key: what`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The file.
-    pub file: Arc<str>,
-    /// The line, from 1; 0: no line in particular.
-    pub line: usize,
-    /// The section.
-    pub section: String,
-    /// The option, where it is one.
-    pub key: Option<String>,
-    /// What is wrong.
-    pub what: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if self.line > 0 {
-            write!(f, ":{}", self.line)?;
-        }
-        f.write_str(": ")?;
-        if !self.section.is_empty() {
-            write!(f, "[{}] ", self.section)?;
-        }
-        if let Some(key) = &self.key {
-            write!(f, "{key}: ")?;
-        }
-        f.write_str(&self.what)
-    }
-}
-
-/// What the machine has to say of one process that is to run: the option at fault, and what is
-/// wrong with it.
-pub type Inspect<'a> = &'a dyn Fn(&Program) -> Vec<(&'static str, String)>;
 
 /// What every step of [`load`] shares.
 pub(super) struct Context<'a> {
@@ -90,9 +54,11 @@ pub(super) struct Context<'a> {
     notices: RefCell<Vec<Notice>>,
     /// The option that was read last: the one that an error is about.
     last: RefCell<Option<Place>>,
-    /// Set when faults are gathered instead of ending the reading.
-    inspect: Option<Inspect<'a>>,
+    /// Faults are gathered instead of ending the reading.
+    gathers: bool,
     problems: RefCell<Vec<Problem>>,
+    /// All processes with the names of their sections, where faults are gathered.
+    seen: RefCell<Vec<(String, Program)>>,
 }
 
 impl<'a> Context<'a> {
@@ -109,8 +75,9 @@ impl<'a> Context<'a> {
             node_name: host.node_name(),
             notices: RefCell::default(),
             last: RefCell::default(),
-            inspect: None,
+            gathers: false,
             problems: RefCell::default(),
+            seen: RefCell::default(),
         }
     }
 
@@ -135,27 +102,6 @@ impl<'a> Context<'a> {
         self.note(section, key, what);
     }
 
-    /// Notes a problem for those who gather them, each once.
-    fn note(&self, section: &Section, key: Option<&str>, what: &str) {
-        if self.inspect.is_none() {
-            return;
-        }
-        let entry = key.and_then(|key| self.document.entry(section, key));
-        let (file, line) =
-            entry.map_or((&section.file, section.line), |entry| (&entry.file, entry.line));
-        let problem = Problem {
-            file: Arc::clone(file),
-            line,
-            section: section.name.clone(),
-            key: key.map(str::to_owned),
-            what: what.to_owned(),
-        };
-        let mut problems = self.problems.borrow_mut();
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
-    }
-
     /// Ends the reading with the error; where faults are gathered, notes it and goes on.
     ///
     /// # Errors
@@ -165,7 +111,7 @@ impl<'a> Context<'a> {
         section: &Section,
         error: ConfigError,
     ) -> Result<(), ConfigError> {
-        if self.inspect.is_none() {
+        if !self.gathers {
             return Err(error);
         }
         if !matches!(error, ConfigError::Noted) {
@@ -187,13 +133,6 @@ impl<'a> Context<'a> {
         match read() {
             Ok(value) => Ok(Some(value)),
             Err(error) => self.tolerate(section, error).map(|()| None),
-        }
-    }
-
-    /// Asks the machine about a process, where faults are gathered.
-    pub(super) fn inspect(&self, section: &Section, program: &Program) {
-        for (key, what) in self.inspect.map(|inspect| inspect(program)).unwrap_or_default() {
-            self.note(section, Some(key), &what);
         }
     }
 
@@ -328,40 +267,18 @@ pub fn load(
     read(&mut context, given).map_err(|error| context.located(error))
 }
 
-/// All that is wrong with a configuration or doubtful in it, by file and line. What `inspect`
-/// says of the processes is among it.
-pub fn check(
-    source: Source<'_>,
-    command_line: &CommandLine,
-    host: &dyn Host,
-    inspect: Inspect<'_>,
-) -> Vec<Problem> {
-    let of_file = |error: ConfigError| Problem {
-        file: source.file.into(),
-        line: 0,
-        section: String::new(),
-        key: None,
-        what: error.to_string(),
-    };
-    let given = match daemon::given(command_line, host) {
-        Ok(given) => given,
-        Err(error) => return vec![of_file(error)],
-    };
-    let mut context = Context::new(source, host, here(host, source.file));
-    context.inspect = Some(inspect);
-    let read = read(&mut context, given);
-    let mut problems = context.problems.take();
-    problems.extend(read.err().map(of_file));
-    problems.sort_by(|a, b| {
-        let key = |p: &Problem| (*p.file != *source.file, Arc::clone(&p.file), p.line);
-        key(a).cmp(&key(b))
-    });
-    problems
-}
-
 fn read(context: &mut Context<'_>, given: daemon::Overlay) -> Result<Options, ConfigError> {
     let document = context.document;
-    let section = document.section("supervisord").ok_or(ConfigError::NoSection("supervisord"))?;
+    let none = Section::absent("supervisord", context.file);
+    let section = match document.section("supervisord") {
+        Some(section) => section,
+        None if context.gathers => {
+            let error = ConfigError::NoSection("supervisord");
+            context.add(Problem::of_file(context.file, 0, error));
+            &none
+        }
+        None => return Err(ConfigError::NoSection("supervisord")),
+    };
     unknown::warn(context);
     let mut file = daemon::read(context, section)?;
     let environment = file.environment.clone();
@@ -414,6 +331,15 @@ pub fn include_patterns(
     Ok(Some(items.map(|item| paths::join(&context.here, item)).collect()))
 }
 
+/// An environment with another one above it.
+fn below(base: &[(String, String)], above: &[(String, String)]) -> Vec<(String, String)> {
+    let mut merged = base.to_vec();
+    for (key, value) in above {
+        pairs::set(&mut merged, key, value);
+    }
+    merged
+}
+
 /// Lays the daemon's environment below that of each process, and gives it its server's URL.
 fn finished(
     group: groups::Draft,
@@ -421,11 +347,7 @@ fn finished(
     server_url: Option<&str>,
 ) -> Arc<Group> {
     let finish = |mut program: Program| {
-        let mut merged = environment.to_vec();
-        for (key, value) in &program.environment {
-            pairs::set(&mut merged, key, value);
-        }
-        program.environment = merged;
+        program.environment = below(environment, &program.environment);
         program.server_url = match &program.configured_server_url {
             Some(url) if url.is_empty() => None,
             Some(url) => Some(url.clone()),

@@ -12,6 +12,8 @@ use crate::getopt::{self, Grammar, Refusal, Row};
 pub struct Invocation {
     /// `-c`.
     pub configuration: Option<String>,
+    /// `--check`: only tell what is wrong with the configuration.
+    pub check: bool,
     /// `--profile_options`, `--profile`: whether an account of the loop's work is wanted.
     pub account: Option<Account>,
     /// What is laid over the file.
@@ -58,6 +60,8 @@ const GRAMMAR: Grammar = Grammar {
         Row::valued("profile", Some('p'), "FILE", "Write the same to this file")
             .new_here()
             .unless(profile::is_list, "profile_options"),
+        Row::flag("check", None, "Tell all that is wrong with the configuration; start nothing")
+            .new_here(),
     ],
     words: None,
     after_help: "",
@@ -85,7 +89,12 @@ pub fn read(line: &[String], host: &dyn Host) -> Result<Invocation, Refusal> {
     let orders = options.as_deref().map(profile::orders);
     let account = (orders.is_some() || file.is_some())
         .then(|| Account { orders: orders.unwrap_or_default(), file });
-    Ok(Invocation { configuration: parsed.text("configuration"), account, overrides })
+    Ok(Invocation {
+        configuration: parsed.text("configuration"),
+        check: parsed.flag("check"),
+        account,
+        overrides,
+    })
 }
 
 /// Takes up an option that has a key in `[supervisord]`.

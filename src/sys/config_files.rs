@@ -1,5 +1,7 @@
 //! Where a configuration is found, which files it includes, and their texts.
 
+mod gather;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -13,6 +15,8 @@ use crate::config::host::Host;
 use crate::config::options::{Notice, NoticeLevel, Options};
 use crate::config::paths::{dirname, join};
 use crate::config::sections::{self, CtlOptions, Source};
+
+pub use gather::gather;
 
 /// Said on stderr by a supervisord of root's that searches for its file.
 pub const ROOT_SEARCHES: &str = "Supervisord is running as root and it is searching for its \

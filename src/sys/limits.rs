@@ -62,6 +62,22 @@ impl fmt::Display for TooLow {
     }
 }
 
+/// Whether somebody without privileges can have that much.
+///
+/// # Errors
+/// It can't be had.
+pub fn is_allowed(limit: Limit, wanted: i64) -> Result<(), TooLow> {
+    let wanted = u64::try_from(wanted).unwrap_or(0);
+    let resource = match limit {
+        Limit::Descriptors => Resource::RLIMIT_NOFILE,
+        Limit::Processes => Resource::RLIMIT_NPROC,
+    };
+    match getrlimit(resource) {
+        Ok((_, hard)) if hard < wanted => Err(TooLow { limit, wanted, hard }),
+        _ => Ok(()),
+    }
+}
+
 /// Makes sure that the limit is at least `wanted`; tells the line for the log if it was raised.
 ///
 /// # Errors

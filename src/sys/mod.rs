@@ -7,6 +7,7 @@ pub mod config_files;
 pub mod daemonize;
 pub mod errno;
 pub mod file;
+pub mod foresee;
 pub mod leavers;
 pub mod limits;
 pub mod net;

@@ -16,6 +16,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
 mod child;
 mod command_line;
 mod cross;

@@ -28,8 +28,8 @@ pub(super) struct Draft {
     nocleanup: bool,
     childlogdir: String,
     user: Option<String>,
-    /// The user is the command line's.
-    user_is_given: bool,
+    /// How the command line spelled the option, where the user is its own.
+    user_spelling: Option<String>,
     directory: Option<String>,
     strip_ansi: bool,
     identifier: String,
@@ -40,7 +40,7 @@ pub(super) struct Draft {
 /// The command line's values, each of its type.
 pub(super) struct Overlay {
     flags: [bool; 4],
-    user: Option<String>,
+    user: Option<Given>,
     umask: Option<u32>,
     directory: Option<String>,
     logfile: Option<String>,
@@ -61,7 +61,7 @@ pub(super) fn given(line: &CommandLine, host: &dyn Host) -> Result<Overlay, Conf
     let dirpath = |text: &str| existing_dirpath(host, text);
     Ok(Overlay {
         flags: [line.nodaemon, line.silent, line.nocleanup, line.strip_ansi],
-        user: text(&line.user),
+        user: line.user.clone(),
         umask: typed(&line.umask, values::octal)?,
         directory: typed(&line.directory, directory)?,
         logfile: typed(&line.logfile, dirpath)?,
@@ -98,8 +98,10 @@ impl Overlay {
         draft.silent |= silent;
         draft.nocleanup |= nocleanup;
         draft.strip_ansi |= strip_ansi;
-        draft.user_is_given = self.user.is_some();
-        draft.user = self.user.or(draft.user.take());
+        if let Some(Given { spelling, text }) = self.user {
+            draft.user = Some(text);
+            draft.user_spelling = Some(spelling);
+        }
         draft.directory = self.directory.or(draft.directory.take());
         put(&mut draft.umask, self.umask);
         put(&mut draft.logfile, self.logfile);
@@ -166,7 +168,7 @@ pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Draft, Co
         nocleanup,
         childlogdir,
         user,
-        user_is_given: false,
+        user_spelling: None,
         directory: working_directory,
         strip_ansi,
         identifier,
@@ -198,10 +200,12 @@ pub(super) fn finish(
 ) -> Result<Supervisord, ConfigError> {
     let host = context.host;
     // The error is about this option, or about none of the file.
-    context.reader(section).written(if draft.user_is_given { "" } else { "user" });
-    let user = match &draft.user {
-        Some(user) => context.attempt(section, || Ok(host::user(host, user)?))?,
-        None => None,
+    context.reader(section).written(if draft.user_spelling.is_none() { "user" } else { "" });
+    let find = |user: &String| host::user(host, user).map_err(ConfigError::from);
+    let user = match (&draft.user, &draft.user_spelling) {
+        (None, _) => None,
+        (Some(user), None) => context.attempt(section, || find(user))?,
+        (Some(user), Some(spelling)) => context.attempt_given(spelling, || find(user))?,
     };
     let logfile = match draft.logfile.as_str() {
         "syslog" => MainLog::Syslog,

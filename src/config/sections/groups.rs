@@ -80,7 +80,10 @@ fn members(
         None => None,
     };
     let mut processes = programs::read(context, section, group)?;
-    processes.iter_mut().for_each(|process| process.socket.clone_from(&socket));
+    for process in &mut processes {
+        process.socket.clone_from(&socket);
+        context.see(section, process);
+    }
     Ok(processes)
 }
 
@@ -129,6 +132,7 @@ fn pool<'a>(
     let priority = context.reader(section).get("priority", &names, values::integer)?;
     let kind = GroupKind::EventListeners(listeners::read(context, section)?);
     let processes = programs::read(context, section, &name)?;
+    processes.iter().for_each(|process| context.see(section, process));
     let processes = last_of_each(context, section, processes);
     Ok(Draft { section, name, priority, kind, processes })
 }

@@ -56,7 +56,6 @@ fn processes(
         for (key, text) in notices {
             context.remark(section, Some(&key), &text, format!("For [{}], {text}", section.name));
         }
-        context.inspect(section, &program);
         out.push(program);
     }
     out.sort_by(|a, b| a.name.cmp(&b.name));

@@ -2,24 +2,24 @@ use super::*;
 use crate::sys::users::Machine;
 
 /// A directory of its own that goes with the test.
-struct Dir(String);
+pub(super) struct Dir(pub(super) String);
 
 impl Dir {
-    fn new(name: &str) -> Dir {
+    pub(super) fn new(name: &str) -> Dir {
         let path = format!("{}/minder-{name}-{}", Machine.temp_dir(), std::process::id());
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Dir(path)
     }
 
-    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+    pub(super) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         let path = format!("{}/{name}", self.0);
         fs::create_dir_all(dirname(&path)).unwrap();
         fs::write(&path, text).unwrap();
         path
     }
 
-    fn load(&self, text: &str) -> Result<Options, String> {
+    pub(super) fn load(&self, text: &str) -> Result<Options, String> {
         let path = self.file("main.conf", text);
         load(&path, &CommandLine::default(), &Machine).map_err(|error| error.to_string())
     }

@@ -1,22 +1,47 @@
 //! All problems at once.
 
 use super::*;
+use crate::config::options::HttpServer;
 
-/// The problems of a file with this text, a line each; the machine knows no program `gone`.
+/// A machine that knows no program `gone`, allows 10 descriptors and has the port 1 taken.
+struct Small;
+
+impl Inspect for Small {
+    fn daemon(&self, options: &Options) -> Vec<Remark> {
+        let wanted = options.supervisord.minfds;
+        (wanted > 10).then(|| ("minfds", format!("{wanted} is too many"))).into_iter().collect()
+    }
+
+    fn server(&self, server: &HttpServer, _: &Options) -> Vec<Remark> {
+        let taken = matches!(server.address, ServerAddress::Inet { port: 1, .. });
+        taken.then(|| ("port", "taken".to_owned())).into_iter().collect()
+    }
+
+    fn process(&self, program: &Program, options: &Options) -> Vec<Remark> {
+        let gone = program.command == "gone";
+        let path = program.environment.iter().find(|(key, _)| key == "PATH");
+        let path = path.map_or("", |(_, path)| path.as_str());
+        let name = &options.supervisord.identifier;
+        let what = || ("command", format!("can't find command 'gone' on '{path}' of {name}"));
+        gone.then(what).into_iter().collect()
+    }
+}
+
+/// The problems of a file with this text, a line each.
 fn problems(text: &str) -> Vec<String> {
+    problems_with(text, &CommandLine::default())
+}
+
+fn problems_with(text: &str, line: &CommandLine) -> Vec<String> {
     let document = document(text);
     let source = Source { document: &document, file: "/dir/x.conf" };
-    let inspect = |program: &Program| {
-        let gone = program.command == "gone";
-        gone.then(|| ("command", "can't find command 'gone'".to_owned())).into_iter().collect()
-    };
-    let found = check(source, &CommandLine::default(), &Fake, &inspect);
+    let found = check(source, line, &Fake, &Small, Vec::new());
     found.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn a_good_file_has_none() {
-    let text = "[supervisord]\n[program:a]\ncommand=c\nnumprocs=2\nprocess_name=%(process_num)s\n";
+    let text = "[supervisord]\nminfds=1\n[program:a]\ncommand=c\nnumprocs=2\nprocess_name=%(process_num)s\n";
     assert_eq!(problems(text), Vec::<String>::new());
 }
 
@@ -60,7 +85,7 @@ command=c
         ":3: [supervisord] childlogdir: /none is not an existing directory",
         ":4: [supervisord] user: Invalid user name nouser",
         ":5: [supervisord] colour: unknown key",
-        ":7: [program:a] command: can't find command 'gone'",
+        ":7: [program:a] command: can't find command 'gone' on '' of supervisor",
         ":10: [program:a] priority: Format string '%(nope)d' for 'program:a.priority' contains \
          names ('nope') which cannot be expanded. Available names: ENV_X, group_name, here, \
          host_node_name, program_name",
@@ -88,7 +113,60 @@ command=c
 }
 
 #[test]
-fn without_its_main_section_that_is_all() {
-    let all = problems("[program:a]\ncommand=c\n");
-    assert_eq!(all, ["/dir/x.conf: .ini file does not include supervisord section"]);
+fn without_its_main_section_the_others_are_read() {
+    let all = problems("[supervisor]\n[program:a]\ncommand=c\nautostart=x\n");
+    assert_eq!(
+        all,
+        [
+            "/dir/x.conf: .ini file does not include supervisord section",
+            "/dir/x.conf:1: [supervisor] unknown section",
+            "/dir/x.conf:4: [program:a] autostart: not a valid boolean value: 'x'",
+        ]
+    );
+}
+
+#[test]
+fn the_machine_is_asked_about_what_was_read() {
+    let text = "[supervisord]\nidentifier=i\nenvironment=PATH=/p\nminfds=11\n\
+                [program:a]\ncommand=gone\n[group:g]\nprograms=a\n\
+                [inet_http_server]\nport=1\n[inet_http_server2]\nport=2\n";
+    assert_eq!(
+        problems(text),
+        [
+            "/dir/x.conf:4: [supervisord] minfds: 11 is too many",
+            "/dir/x.conf:6: [program:a] command: can't find command 'gone' on '/p' of i",
+            "/dir/x.conf:10: [inet_http_server] port: taken",
+        ]
+    );
+}
+
+#[test]
+fn the_command_line_beats_the_file_and_has_its_own_place() {
+    let given = |spelling: &str, text: &str| {
+        Some(Given { spelling: spelling.to_owned(), text: text.to_owned() })
+    };
+    let line = CommandLine {
+        user: given("-u", "nouser"),
+        minfds: given("--minfds", "12"),
+        identifier: given("-i", "j"),
+        ..CommandLine::default()
+    };
+    let text = "[supervisord]\nidentifier=i\nminfds=1\n[program:a]\ncommand=gone\n";
+    assert_eq!(
+        problems_with(text, &line),
+        [
+            "/dir/x.conf: -u: Invalid user name nouser",
+            "/dir/x.conf: --minfds: 12 is too many",
+            "/dir/x.conf:5: [program:a] command: can't find command 'gone' on '' of j",
+        ]
+    );
+}
+
+#[test]
+fn a_problem_is_one_line() {
+    let all = problems("[supervisord]\nminfds=1\ndirectory=/a\n b\n");
+    assert_eq!(
+        all,
+        ["/dir/x.conf:3: [supervisord] directory: /a\\nb is not an existing directory"]
+    );
 }
