@@ -9,6 +9,7 @@ pub mod actions;
 pub mod client;
 mod error;
 mod help;
+mod history;
 pub mod options;
 pub mod output;
 mod response;
@@ -49,7 +50,7 @@ pub fn main() -> ExitCode {
     let input = io::stdin().lock();
     let mut session = Session::new(&options, Box::new(client), Box::new(input), Output::stdout());
     if options.words.is_empty() {
-        shell::run(&mut session, &options.prompt);
+        shell::run(&mut session, &options.prompt, options.history_file.as_deref());
         return ExitCode::SUCCESS;
     }
     session.run(&options.words.join(" "));

@@ -261,7 +261,7 @@ mod lines {
     fn the_shell_shows_the_status_and_reads_lines() {
         let answers = vec![text("3.0"), list(vec![]), text("3.0"), Ok(Value::Int(5))];
         let (mut session, _) = session(answers, true, "\npid\r\n");
-        super::super::super::shell::run(&mut session, "sv");
+        super::super::super::shell::run(&mut session, "sv", None);
         assert_eq!(session.out.take(), "sv> sv> 5\nsv> \n");
     }
 
