@@ -6,7 +6,7 @@ use crate::{
     effect::{Effect, Run, Table, option},
     errors,
     look::{self, SLEEP},
-    support::{Setup, TestDaemon, rpc},
+    support::{Setup, TestDaemon},
 };
 
 pub const TABLE: Table = Table { effects: EFFECTS, setup };
