@@ -94,14 +94,19 @@ impl View {
         let spec = Namespec::parse(name);
         let group = self.groups.iter().find(|group| group.name == spec.group).ok_or_else(bad)?;
         let Some(process) = &spec.process else { return Ok(Found::Group(group)) };
-        let found = self
+        self.named(&spec.group, process).map(Found::Process).ok_or_else(bad)
+    }
+
+    fn named(&self, group: &str, name: &str) -> Option<&Arc<ProcessView>> {
+        let place = self
             .processes
-            .binary_search_by(|p| {
-                (&*p.group, p.program.name.as_str()).cmp(&(&*spec.group, process))
-            })
-            .ok();
-        let found = found.and_then(|place| self.processes.get(place));
-        found.map(Found::Process).ok_or_else(bad)
+            .binary_search_by(|p| (&*p.group, p.program.name.as_str()).cmp(&(group, name)));
+        place.ok().and_then(|place| self.processes.get(place))
+    }
+
+    /// The process that was made from these very options, not from ones that read the same.
+    pub fn made_from(&self, group: &str, program: &Arc<Program>) -> Option<&Arc<ProcessView>> {
+        self.named(group, &program.name).filter(|p| Arc::ptr_eq(&p.program, program))
     }
 
     /// One process; a group's form is no name here.

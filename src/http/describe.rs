@@ -70,8 +70,15 @@ pub fn result(row: &ProcessResult, w: &mut Writer<'_>) {
     w.end_struct();
 }
 
-/// What getAllConfigInfo tells of one process.
-pub fn config_info(group: &Group, program: &Program, in_use: bool, w: &mut Writer<'_>) {
+/// What getAllConfigInfo tells of one process. The paths of AUTO logs are told while `process`,
+/// made from these options, has them; after a reread, which makes new ones, they are `auto`.
+pub fn config_info(
+    group: &Group,
+    program: &Program,
+    in_use: bool,
+    process: Option<&ProcessView>,
+    w: &mut Writer<'_>,
+) {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     w.begin_struct();
     w.member_bool("autostart", program.autostart);
@@ -107,19 +114,21 @@ pub fn config_info(group: &Group, program: &Program, in_use: bool, w: &mut Write
     };
     w.member_int("startretries", startretries);
     w.member_int("startsecs", program.startsecs);
-    channel_info("stdout", &program.stdout, w);
+    let path = |output| process.map(|process| process.log_path(output));
+    channel_info("stdout", &program.stdout, path(Output::Stdout), w);
     w.member_int("stopsignal", i64::from(program.stopsignal));
     w.member_int("stopwaitsecs", program.stopwaitsecs);
-    channel_info("stderr", &program.stderr, w);
+    channel_info("stderr", &program.stderr, path(Output::Stderr), w);
     w.member_string("serverurl", &or_none(&program.configured_server_url));
     w.end_struct();
 }
 
-fn channel_info(prefix: &str, channel: &Channel, w: &mut Writer<'_>) {
-    let logfile = match &channel.logfile {
-        ChildLog::None => "none",
-        ChildLog::Auto => "auto",
-        ChildLog::File(path) => path,
+fn channel_info(prefix: &str, channel: &Channel, path: Option<String>, w: &mut Writer<'_>) {
+    let logfile = match (&channel.logfile, &path) {
+        (ChildLog::None, _) => "none",
+        (ChildLog::Auto, Some(path)) => path,
+        (ChildLog::Auto, None) => "auto",
+        (ChildLog::File(path), _) => path,
     };
     w.member_int(&format!("{prefix}_capture_maxbytes"), channel.capture_maxbytes);
     w.member_bool(&format!("{prefix}_events_enabled"), channel.events_enabled);

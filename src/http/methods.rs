@@ -272,7 +272,8 @@ fn all_config_info(view: &View, w: &mut Writer<'_>) {
     w.begin_array();
     for (group, program) in rows {
         let in_use = view.groups.iter().any(|active| active.name == group.name);
-        describe::config_info(group, program, in_use, w);
+        let process = view.made_from(&group.name, program).map(|process| &**process);
+        describe::config_info(group, program, in_use, process, w);
     }
     w.end_array();
 }
