@@ -10,7 +10,9 @@
 pub mod rpc;
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::{self, Write},
     net::{TcpListener, TcpStream},
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
@@ -251,11 +253,12 @@ impl Default for Scratch {
 }
 
 impl Scratch {
-    /// Makes the directory. Its name is short: the path of a unix socket ends at 107 bytes.
+    /// Makes the directory. Its name is short: the path of a unix socket ends at 107 bytes. All
+    /// of a test program's names are of one length, so that nothing depends on it.
     pub fn new() -> Scratch {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("minder-{}-{number}", std::process::id()));
+        let path = env::temp_dir().join(format!("minder-{}-{number:04}", std::process::id()));
         fs::create_dir_all(&path).expect("a scratch directory");
         // Programs with user= write here too.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("its mode");
@@ -279,7 +282,7 @@ impl Drop for Scratch {
 
 /// Name of the variable that every process below a test's daemon carries, so that none outlives
 /// the test however it was started.
-const MARK: &str = "MINDER_TEST_DIR";
+pub const MARK: &str = "MINDER_TEST_DIR";
 
 /// A configuration in the making.
 pub struct Setup {
@@ -290,6 +293,9 @@ pub struct Setup {
     port: Option<u16>,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    bare: bool,
+    prelude: String,
+    own_mounts: bool,
     nodaemon: bool,
     launcher: Vec<String>,
     supervisord_file: Option<PathBuf>,
@@ -312,6 +318,9 @@ impl Setup {
             port: None,
             args: Vec::new(),
             env: Vec::new(),
+            bare: false,
+            prelude: String::new(),
+            own_mounts: false,
             nodaemon: true,
             launcher: Vec::new(),
             supervisord_file: None,
@@ -387,6 +396,39 @@ impl Setup {
         self
     }
 
+    /// What [`Setup::env`] has set.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let found = self.env.iter().rev().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Gives the daemon nothing of the test's own environment but PATH and HOME.
+    pub fn bare(mut self) -> Setup {
+        self.bare = true;
+        self
+    }
+
+    /// Lets the daemon, and it alone, see these lines at the end of the machine's lists of users
+    /// and groups. Needs root: it gets a mount namespace of its own.
+    pub fn accounts(mut self, users: &str, groups: &str) -> Setup {
+        for (name, lines) in [("passwd", users), ("group", groups)] {
+            let list = read(&Path::new("/etc").join(name));
+            fs::write(self.path(name), list + lines).expect("a list of accounts");
+        }
+        self.own_mounts = true;
+        let lists = self.scratch.path().display().to_string();
+        self.prelude(&format!(
+            "mount --bind {lists}/passwd /etc/passwd; mount --bind {lists}/group /etc/group"
+        ))
+    }
+
+    /// Commands of a shell that then becomes the daemon.
+    pub fn prelude(mut self, commands: &str) -> Setup {
+        self.prelude.push_str(commands);
+        self.prelude.push_str("; ");
+        self
+    }
+
     /// Lets the daemon go to the background.
     pub fn daemonize(mut self) -> Setup {
         self.nodaemon = false;
@@ -419,15 +461,23 @@ impl Setup {
     }
 
     fn command(&self, config: &Path) -> Command {
+        let mut words: Vec<OsString> = self.launcher.iter().map(OsString::from).collect();
+        if self.own_mounts {
+            words.extend(["unshare", "--mount"].map(OsString::from));
+        }
+        if !self.prelude.is_empty() {
+            let script = format!("set -e; {} exec \"$0\" \"$@\"", self.prelude);
+            words.extend(["/bin/sh", "-c", &script].map(OsString::from));
+        }
         let file = self.supervisord_file.clone().unwrap_or_else(|| self.side.supervisord());
-        let mut command = match self.launcher.split_first() {
-            Some((launcher, words)) => {
-                let mut command = Command::new(launcher);
-                command.args(words).arg(file);
-                command
-            }
-            None => Command::new(file),
-        };
+        words.push(file.into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        if self.bare {
+            command.env_clear();
+            command
+                .envs(["PATH", "HOME"].iter().filter_map(|name| Some((name, env::var_os(name)?))));
+        }
         if self.nodaemon {
             command.arg("-n");
         }
@@ -457,6 +507,12 @@ impl Setup {
         run(&mut self.command(&config), secs)
     }
 
+    /// The same with a file that stands there already, or none.
+    #[track_caller]
+    pub fn run_path(&self, config: &Path, secs: u64) -> Output {
+        run(&mut self.command(config), secs)
+    }
+
     /// Starts the daemon and waits until it answers.
     #[track_caller]
     pub fn start(self) -> TestDaemon {
@@ -479,10 +535,26 @@ impl Setup {
     }
 }
 
-/// Writes an executable file.
+/// Writes an executable file. Another process does: a descriptor for writing that a child of
+/// another thread holds for a moment would keep the file from being executed (ETXTBSY).
 pub fn write_script(path: &Path, text: &str) {
-    fs::write(path, text).expect("a script");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode");
+    let mut writer = Command::new("/bin/sh")
+        .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    writer.stdin.take().expect("its stdin").write_all(text.as_bytes()).expect("a script");
+    assert!(writer.wait().expect("its end").success(), "{} was not written", path.display());
+}
+
+/// Copies programs of tests/fixtures into a directory.
+pub fn copy_fixtures(names: &[&str], directory: &Path) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let paths = names.iter().map(|name| fixtures.join(name));
+    let status =
+        Command::new("install").args(["-m", "755", "-t"]).arg(directory).args(paths).status();
+    assert!(status.expect("install").success(), "{names:?} were not copied");
 }
 
 /// A running daemon.
@@ -728,7 +800,7 @@ impl Drop for TestDaemon {
 }
 
 /// Living processes that carry this line in their environment.
-fn marked(mark: &str) -> Vec<i32> {
+pub fn marked(mark: &str) -> Vec<i32> {
     let carries = |pid: &i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|line| line == mark.as_bytes()) && alive(*pid)
