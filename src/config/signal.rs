@@ -37,8 +37,8 @@ const NAMES: [(i32, &str); 36] = [
     (26, "VTALRM"),
     (27, "PROF"),
     (28, "WINCH"),
-    (29, "IO"),
     (29, "POLL"),
+    (29, "IO"),
     (30, "PWR"),
     (31, "SYS"),
     (34, "RTMIN"),
@@ -107,5 +107,6 @@ mod tests {
             assert_eq!(parse(text), want, "{text}");
         }
         assert_eq!(Name(17).to_string(), "SIGCHLD");
+        assert_eq!(Name(29).to_string(), "SIGPOLL");
     }
 }

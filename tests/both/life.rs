@@ -69,6 +69,10 @@ fn exits() {
             command=/bin/sh -c 'kill -6 $$'
             startsecs=10
             startretries=0
+            [program:io]
+            command=/bin/sh -c 'kill -29 $$'
+            startsecs=10
+            startretries=0
             [program:rtmin]
             command=/bin/sh -c 'kill -34 $$'
             startsecs=10
@@ -183,7 +187,7 @@ fn stops() {
             [program:plain]
             command=/bin/sleep 1000
             startsecs=0
-            stopsignal=HUP
+            stopsignal=POLL
             [program:rt]
             command=/bin/sleep 1000
             startsecs=0
