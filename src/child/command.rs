@@ -24,27 +24,31 @@ pub struct Resolved {
 pub fn resolve(program: &Program, daemon_path: Option<&str>) -> Result<Resolved, CommandProblem> {
     let argv = split(&program.command)?;
     let word = argv.first().map_or("", String::as_str);
-    let file =
-        if word.contains('/') { word.to_owned() } else { search(program, daemon_path, word) };
+    let file = if word.contains('/') {
+        word.to_owned()
+    } else {
+        let found = search(program, daemon_path, word);
+        found.ok_or_else(|| CommandProblem::NotFound(word.to_owned()))?
+    };
     check(program, &file)?;
     Ok(Resolved { file, argv })
 }
 
-/// The first that exists on PATH, executable or not; else the word itself.
-fn search(program: &Program, daemon_path: Option<&str>, word: &str) -> String {
+/// The first that exists on PATH, executable or not. An empty part of PATH is the directory that
+/// the program is run in.
+fn search(program: &Program, daemon_path: Option<&str>, word: &str) -> Option<String> {
     let own = program.environment.iter().rev().find(|(key, _)| key == "PATH");
     let path = match (own, daemon_path) {
         (Some((_, path)), _) => path.as_str(),
         (None, Some(path)) if !path.is_empty() => path,
         (None, _) => "/bin:/usr/bin:/usr/local/bin",
     };
-    let candidates = path.split(':').map(|directory| match directory {
+    let mut candidates = path.split(':').map(|directory| match directory {
         "" => word.to_owned(),
         directory if directory.ends_with('/') => format!("{directory}{word}"),
         directory => format!("{directory}/{word}"),
     });
-    let mut existing = candidates.filter(|file| fs::metadata(seen_from(program, file)).is_ok());
-    existing.next().unwrap_or_else(|| word.to_owned())
+    candidates.find(|file| fs::metadata(seen_from(program, file)).is_ok())
 }
 
 /// A relative file is looked for where the child will look for it.
@@ -58,9 +62,7 @@ fn seen_from(program: &Program, file: &str) -> PathBuf {
 fn check(program: &Program, file: &str) -> Result<(), CommandProblem> {
     let path = seen_from(program, file);
     let named = || file.to_owned();
-    // A bare word that PATH does not have is no file of the working directory.
-    let meta = if file.contains('/') { fs::metadata(&path).ok() } else { None };
-    let meta = meta.ok_or_else(|| CommandProblem::NotFound(named()))?;
+    let meta = fs::metadata(&path).map_err(|_| CommandProblem::NotFound(named()))?;
     if meta.is_dir() {
         return Err(CommandProblem::Directory(named()));
     }

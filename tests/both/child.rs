@@ -31,12 +31,20 @@ fn commands() {
             command=probe b
             environment=PATH="/no/such:%(here)s:/usr/bin:/bin"
             startsecs=0
+            [program:c]
+            command=probe c
+            environment=PATH=""
+            startsecs=0
             [program:d]
             command=./probe d
             startsecs=0
+            [program:f]
+            command=probe f
+            environment=PATH="/no/such:"
+            startsecs=0
             "#,
         )
-        .probes(&["a", "b", "d"]),
+        .probes(&["a", "b", "c", "d", "f"]),
         row(
             "over several lines",
             "

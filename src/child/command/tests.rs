@@ -21,6 +21,18 @@ fn finds_on_path() {
 }
 
 #[test]
+fn an_empty_part_of_path_is_the_directory() {
+    let mut own = program("sh");
+    own.directory = Some("/bin".to_owned());
+    for path in ["", ":/nowhere", "/nowhere:"] {
+        own.environment = vec![("PATH".to_owned(), path.to_owned())];
+        assert_eq!(resolve(&own, None).unwrap().file, "sh", "{path:?}");
+    }
+    own.environment = vec![("PATH".to_owned(), "/nowhere".to_owned())];
+    assert!(resolve(&own, None).is_err(), "a bare word is no file of the directory");
+}
+
+#[test]
 fn tells_what_is_wrong() {
     assert_eq!(problem("/no/such/file"), "can't find command '/no/such/file'");
     assert_eq!(problem("nosuchword"), "can't find command 'nosuchword'");
