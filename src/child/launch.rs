@@ -66,11 +66,10 @@ impl Input {
 /// What `spawnerr` says.
 pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     let program = &*job.program;
-    let resolved = command::resolve(program, job.inherited.path())
-        .map_err(|problem| SpawnFailure { text: problem.to_string(), lacks_resources: false })?;
-    let channels = open_channels(job)?;
-    let plan = plan(job, resolved, &channels)?;
+    let prepared = prepare(job);
+    // A failure too is told in its turn, and lets nobody pass those before it.
     turn.wait();
+    let (plan, channels) = prepared?;
     if !job.link.begin() {
         return Err(called_off(program));
     }
@@ -82,6 +81,14 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     }
     let Channels { streams, stdin, .. } = channels;
     Ok(Live { pid: spawned.pid, streams, stdin: stdin.daemon_end() })
+}
+
+fn prepare(job: &Job) -> Result<(Plan, Channels), SpawnFailure> {
+    let program = &*job.program;
+    let resolved = command::resolve(program, job.inherited.path())
+        .map_err(|problem| SpawnFailure { text: problem.to_string(), lacks_resources: false })?;
+    let channels = open_channels(job)?;
+    Ok((plan(job, resolved, &channels)?, channels))
 }
 
 fn open_channels(job: &Job) -> Result<Channels, SpawnFailure> {

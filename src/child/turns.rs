@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// How long a start waits for those before it, counted from when it is ready itself: however many
-/// hang, none of the others waits longer. On a loaded machine a thread may well need a tenth of a
-/// second to get as far.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the one whose turn it is may take before the next one that is ready goes. With ten
+/// times as much to do as it has processors, a machine may let a thread wait for half a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a start waits in all, counted from when it is ready itself, however many hang.
+const LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 struct State {
@@ -18,7 +20,21 @@ struct State {
     next_number: u64,
     /// Whose turn it is.
     turn: u64,
+    /// Since when.
+    since: Option<Instant>,
+    /// Those that are ready.
     waiting: BTreeMap<u64, Thread>,
+}
+
+impl State {
+    /// Lets this number go, as all before it.
+    fn give_to(&mut self, number: u64) {
+        self.turn = self.turn.max(number);
+        self.since = Some(Instant::now());
+        if let Some(next) = self.waiting.get(&self.turn) {
+            next.unpark();
+        }
+    }
 }
 
 /// Gives out turns.
@@ -38,6 +54,9 @@ impl Turns {
         let mut state = self.lock();
         let number = state.next_number;
         state.next_number += 1;
+        if state.turn == number {
+            state.since = Some(Instant::now());
+        }
         Turn { turns: self.clone(), number }
     }
 
@@ -47,19 +66,25 @@ impl Turns {
 }
 
 impl Turn {
-    /// Waits until those before it are done, but not for long.
+    /// Waits until those before it are done, but not for one that hangs.
     pub fn wait(&self) {
-        let deadline = Instant::now() + PATIENCE;
+        let latest = Instant::now() + LIMIT;
         loop {
             let mut state = self.turns.lock();
-            let left = deadline.saturating_duration_since(Instant::now());
-            if state.turn >= self.number || left.is_zero() {
+            let now = Instant::now();
+            if state.turn >= self.number || now >= latest {
                 state.waiting.remove(&self.number);
                 return;
             }
             state.waiting.insert(self.number, thread::current());
+            let hangs = state.since.unwrap_or(now) + PATIENCE;
+            if now >= hangs {
+                let first = state.waiting.keys().next().copied().unwrap_or(self.number);
+                state.give_to(first);
+                continue;
+            }
             drop(state);
-            thread::park_timeout(left);
+            thread::park_timeout(hangs.min(latest).saturating_duration_since(now));
         }
     }
 }
@@ -68,10 +93,8 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut state = self.turns.lock();
         state.waiting.remove(&self.number);
-        state.turn = state.turn.max(self.number + 1);
-        let turn = state.turn;
-        if let Some(next) = state.waiting.get(&turn) {
-            next.unpark();
+        if state.turn <= self.number {
+            state.give_to(self.number + 1);
         }
     }
 }
@@ -91,6 +114,29 @@ mod tests {
                 let order = Arc::clone(&order);
                 thread::spawn(move || {
                     turn.wait();
+                    order.lock().unwrap().push(turn.number);
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert!(order.lock().unwrap().is_sorted());
+    }
+
+    #[test]
+    fn many_that_are_slow_keep_their_order() {
+        let (turns, order) = (Turns::default(), Arc::new(Mutex::new(Vec::new())));
+        let taken: Vec<Turn> = (0..8).map(|_| turns.take()).collect();
+        let threads: Vec<_> = taken
+            .into_iter()
+            .rev()
+            .map(|turn| {
+                let order = Arc::clone(&order);
+                thread::spawn(move || {
+                    turn.wait();
+                    // All of them together take longer than one may.
+                    thread::sleep(PATIENCE / 6);
                     order.lock().unwrap().push(turn.number);
                 })
             })

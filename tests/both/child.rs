@@ -38,6 +38,10 @@ fn commands() {
             [program:d]
             command=./probe d
             startsecs=0
+            [program:e]
+            command=probe e
+            environment=PATH="/no/such"
+            startretries=0
             [program:f]
             command=probe f
             environment=PATH="/no/such:"
