@@ -216,6 +216,13 @@ impl Ready {
                     parent.failed(&why);
                     return Err(why);
                 }
+                if let Some(Err(error)) = self.pidfile.as_ref().map(|file| file.mask(main.umask)) {
+                    let path = &main.pidfile;
+                    self.logger.log(
+                        LogLevel::Warn,
+                        format_args!("could not change the mode of pidfile {path}: {error}"),
+                    );
+                }
                 self.parent = Some(parent);
                 Ok(Some(self))
             }

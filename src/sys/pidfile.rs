@@ -1,10 +1,10 @@
 //! The pidfile: locked for as long as the daemon lives, so that a second one finds out.
 #![allow(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::file;
@@ -15,7 +15,12 @@ use super::file;
 pub struct Pidfile {
     path: PathBuf,
     file: File,
+    /// Whether there was none before.
+    created: bool,
 }
+
+/// Whatever the mask: who can write here chooses whom an administrator kills.
+const MODE: u32 = 0o644;
 
 /// Why the pidfile could not be taken.
 #[derive(Debug)]
@@ -32,22 +37,33 @@ impl Pidfile {
     /// # Errors
     /// Held by another, or not to be opened.
     pub fn take(path: &Path) -> Result<Pidfile, Taken> {
+        let created = fs::metadata(path).is_err();
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            // Whatever the mask: who can write here chooses whom an administrator kills.
-            .mode(0o644)
+            .mode(MODE)
             .custom_flags(libc::O_NONBLOCK)
             .open(path)
             .map_err(Taken::Failed)?;
         if lock(&file) {
-            return Ok(Pidfile { path: path.to_owned(), file });
+            return Ok(Pidfile { path: path.to_owned(), file, created });
         }
         let mut text = String::new();
         let _ = (&mut file).take(32).read_to_string(&mut text);
         Err(Taken::Held(text.trim().to_owned()))
+    }
+
+    /// Takes what this mask forbids from the mode of a file that was made before the mask was set.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn mask(&self, mask: u32) -> io::Result<()> {
+        if !self.created {
+            return Ok(());
+        }
+        self.file.set_permissions(Permissions::from_mode(MODE & !mask))
     }
 
     /// Writes the pid of this process over whatever it says.

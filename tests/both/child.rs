@@ -222,6 +222,30 @@ fn places_and_masks() {
 }
 
 #[test]
+fn in_the_background() {
+    same(vec![
+        row("umask, directory and session", "[program:a]\ncommand=%(here)s/probe a\nstartsecs=0")
+            .supervisord("umask=027\ndirectory=%(here)s/sub")
+            .file("sub/", "")
+            .background()
+            .probes(&["a"]),
+        row(
+            "the command line beats the file",
+            "[program:a]\ncommand=%(here)s/probe a\nstartsecs=0",
+        )
+        .supervisord("umask=022\ndirectory=/usr/lib\nloglevel=critical\nidentifier=file")
+        .arg("-m")
+        .arg("077")
+        .arg("--directory=/usr/bin")
+        .arg("-einfo")
+        .arg("--ident")
+        .arg("line")
+        .background()
+        .probes(&["a"]),
+    ]);
+}
+
+#[test]
 fn users() {
     assert!(root(), "other users than root cannot become another user");
     same(vec![
