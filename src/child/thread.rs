@@ -305,14 +305,14 @@ impl Stream {
     }
 
     /// Reads what was there when the child was reaped, and no more: others may hold the pipe
-    /// and write on.
+    /// and write on. Then closes it.
     fn drain(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) {
-        let Some(fd) = self.pipe.take() else { return };
+        let Some(fd) = &self.pipe else { return };
         let mut left = pipe::waiting(fd.as_fd());
         while left > 0 {
             let want = left.min(buffer.len());
-            match pipe::read(&fd, buffer.get_mut(..want).unwrap_or_default()) {
-                Ok(0) => return,
+            match pipe::read(fd, buffer.get_mut(..want).unwrap_or_default()) {
+                Ok(0) => break,
                 Ok(n) => {
                     let data = buffer.get(..n).unwrap_or_default();
                     self.log.write(data, speaker);
@@ -320,9 +320,10 @@ impl Stream {
                     left = left.saturating_sub(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
+                Err(_) => break,
             }
         }
+        self.close(speaker);
     }
 
     fn enlarge(&mut self) {
@@ -462,7 +463,6 @@ impl<'a> Pump<'a> {
         let heard = |output, data: &[u8]| job.pass_on(output, data, written);
         for stream in self.streams.iter_mut().flatten() {
             stream.drain(&mut buffer, speaker, &heard);
-            stream.log.finish(speaker);
         }
         self.job.buffers.put(buffer);
         Orders::End
