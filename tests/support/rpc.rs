@@ -101,7 +101,14 @@ impl Connection {
 
     fn more(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut chunk = [0; 16384];
-        match self.0.read(&mut chunk)? {
+        let read = loop {
+            match self.0.read(&mut chunk) {
+                // A machine that is suspended ends a read with a time-out so.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        match read {
             0 => Err(other("the daemon closed the connection")),
             length => {
                 bytes.extend_from_slice(&chunk[..length]);
