@@ -45,7 +45,7 @@ use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::users::Machine;
-use crate::sys::{clock, config_files, privileges, signals, syslog};
+use crate::sys::{clock, config_files, errno, privileges, signals, syslog};
 
 /// Said when root runs the daemon without having asked for it.
 const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no \
@@ -208,6 +208,8 @@ impl Ready {
                 outcome.map(|()| None)
             }
             Side::Daemon(parent) => {
+                // The parent has no thread that could write its own line.
+                self.logger.log(LogLevel::Blather, "supervisord forked; parent exiting");
                 self.logger.log(LogLevel::Info, "daemonizing the supervisord process");
                 enter_directory(main.directory.as_deref(), &self.logger);
                 if let Err(error) = daemonize::leave_terminal(main.umask) {
@@ -375,7 +377,7 @@ impl Serving {
 fn assume_user(options: &Options) -> Result<Option<Notice>, String> {
     let (level, text) = match &options.supervisord.user {
         Some(user) => {
-            privileges::become_user(user).map_err(str::to_owned)?;
+            privileges::become_user(user)?;
             (NoticeLevel::Info, format!("Set uid to user {} succeeded", user.uid))
         }
         None if privileges::is_root() => (NoticeLevel::Critical, RUNS_AS_ROOT.to_owned()),
@@ -531,7 +533,9 @@ fn enter_directory(directory: Option<&str>, logger: &Logger) {
     match std::env::set_current_dir(directory) {
         Ok(()) => logger.log(LogLevel::Info, format_args!("set current directory: {quoted}")),
         Err(error) => {
-            logger.log(LogLevel::Critical, format_args!("can't chdir into {quoted}: {error}"));
+            let error = errno::described(&error);
+            let line = format_args!("can't chdir into {quoted}: {error}: {quoted}");
+            logger.log(LogLevel::Critical, line);
         }
     }
 }

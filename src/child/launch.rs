@@ -183,3 +183,49 @@ fn plan(job: &Job, resolved: Resolved, channels: &Channels) -> Result<Plan, Spaw
         stdio: [channels.stdin.child_end(), stdout, stderr],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What both kinds of failure say, and whether the start is tried again without end.
+    fn told(number: i32) -> [(String, bool); 2] {
+        let program = Program::plain("a", "/bin/a");
+        let error = io::Error::from_raw_os_error(number);
+        [channel_failure(&program, &error), fork_failure(&program, &error)]
+            .map(|failure| (failure.text, failure.lacks_resources))
+    }
+
+    #[test]
+    fn failures_before_there_is_a_child() {
+        let row = |text: &str, lacks: bool| (text.to_owned(), lacks);
+        assert_eq!(
+            told(libc::EMFILE),
+            [
+                row("too many open files to spawn 'a'", true),
+                row("unknown error during fork for 'a': EMFILE", true),
+            ]
+        );
+        assert_eq!(
+            told(libc::EAGAIN),
+            [
+                row("unknown error making dispatchers for 'a': EAGAIN", true),
+                row("Too many processes in process table to spawn 'a'", true),
+            ]
+        );
+        assert_eq!(
+            told(libc::ENOMEM),
+            [
+                row("unknown error making dispatchers for 'a': ENOMEM", true),
+                row("unknown error during fork for 'a': ENOMEM", true),
+            ]
+        );
+        assert_eq!(
+            told(libc::ENOENT),
+            [
+                row("unknown error making dispatchers for 'a': ENOENT", false),
+                row("unknown error during fork for 'a': ENOENT", false),
+            ]
+        );
+    }
+}

@@ -149,6 +149,7 @@ impl Coordinator<'_> {
             let name = self.world.member(id).map_or("", |m| m.process.program.name.as_str());
             let text = match error.raw_os_error() {
                 Some(libc::EMFILE) => format!("too many open files to spawn '{name}'"),
+                // Threads count where processes do.
                 Some(libc::EAGAIN) => {
                     format!("Too many processes in process table to spawn '{name}'")
                 }

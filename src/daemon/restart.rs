@@ -94,7 +94,7 @@ impl Restart {
             None => error.to_string(),
         })?;
         if let Some(user) = &options.supervisord.user {
-            privileges::may_become(user).map_err(str::to_owned)?;
+            privileges::may_become(user)?;
         }
         let open = self.lock().clone();
         let listeners: Result<Vec<Listener>, String> = options

@@ -4,9 +4,16 @@
 use std::ffi::CString;
 use std::io;
 
-use nix::unistd::{Gid, Uid, getgrouplist, getuid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, User as Account, getgrouplist, getuid, setgid, setgroups, setuid};
 
 use crate::config::options::User;
+
+/// Said when the groups were refused.
+pub(super) const NO_GROUPS: &str = "Could not set groups of effective user";
+/// Said when the primary group was refused.
+pub(super) const NO_GROUP: &str = "Could not set group id of effective user";
+/// Said when the user was refused.
+pub(super) const NO_USER: &str = "Could not set user id of effective user";
 
 /// Whom a child becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +27,16 @@ pub struct Identity {
 }
 
 /// What a child that should run as `user` has to do: nothing, become somebody, or fail with a
-/// text.
-pub fn identity_of(user: &User) -> Result<Option<Identity>, &'static str> {
+/// text. A user that was deleted since the configuration was read is nobody to become.
+pub fn identity_of(user: &User) -> Result<Option<Identity>, String> {
     if getuid().as_raw() == user.uid {
         return Ok(None);
     }
+    if matches!(Account::from_uid(Uid::from_raw(user.uid)), Ok(None)) {
+        return Err(format!("Can't find uid {}", user.uid));
+    }
     if !getuid().is_root() {
-        return Err("Can't drop privilege as nonroot user");
+        return Err("Can't drop privilege as nonroot user".to_owned());
     }
     Ok(Some(Identity { uid: user.uid, gid: user.gid, groups: groups_of(user) }))
 }
@@ -49,7 +59,7 @@ fn groups_of(user: &User) -> Vec<u32> {
 ///
 /// # Errors
 /// The text that start-up prints.
-pub fn may_become(user: &User) -> Result<(), &'static str> {
+pub fn may_become(user: &User) -> Result<(), String> {
     identity_of(user).map(drop)
 }
 
@@ -57,12 +67,12 @@ pub fn may_become(user: &User) -> Result<(), &'static str> {
 ///
 /// # Errors
 /// The text that start-up prints.
-pub fn become_user(user: &User) -> Result<(), &'static str> {
+pub fn become_user(user: &User) -> Result<(), String> {
     let Some(identity) = identity_of(user)? else { return Ok(()) };
     let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
-    setgroups(&groups).map_err(|_| "Could not set groups of effective user")?;
-    setgid(Gid::from_raw(identity.gid)).map_err(|_| "Could not set group id of effective user")?;
-    setuid(Uid::from_raw(identity.uid)).map_err(|_| "Could not set user id of effective user")
+    setgroups(&groups).map_err(|_| NO_GROUPS.to_owned())?;
+    setgid(Gid::from_raw(identity.gid)).map_err(|_| NO_GROUP.to_owned())?;
+    setuid(Uid::from_raw(identity.uid)).map_err(|_| NO_USER.to_owned())
 }
 
 /// Whether the process may do everything.

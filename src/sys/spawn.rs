@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use super::errno;
 use super::limits::{Bounds, ForChildren};
 use super::pipe;
-use super::privileges::Identity;
+use super::privileges::{Identity, NO_GROUP, NO_GROUPS, NO_USER};
 
 /// Where the kernel writes the pid before the child runs: the coordinator may look at any time.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ pub struct Plan {
     /// Its limits.
     pub limits: ForChildren,
     /// Whom it becomes; a text: why it can't.
-    pub identity: Result<Option<Identity>, &'static str>,
+    pub identity: Result<Option<Identity>, String>,
     /// The user asked for, as messages name it.
     pub uid: u32,
     /// Its descriptors 0, 1 and 2.
@@ -61,9 +61,38 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Descriptors,
+    /// Why not was known before.
     Identity,
+    Groups,
+    Group,
+    User,
     Directory,
     Exec,
+}
+
+impl Step {
+    const ALL: [Step; 7] = [
+        Step::Descriptors,
+        Step::Identity,
+        Step::Groups,
+        Step::Group,
+        Step::User,
+        Step::Directory,
+        Step::Exec,
+    ];
+
+    /// What could not be done, and why. Allocates nothing.
+    fn words<'a>(self, prepared: &'a Prepared<'_>, number: i32) -> [&'a [u8]; 2] {
+        match self {
+            Step::Descriptors => [b"couldn't set up descriptors: ", error_name(number)],
+            Step::Identity => [&prepared.setuid_text, b""],
+            Step::Groups => [&prepared.setuid_text, NO_GROUPS.as_bytes()],
+            Step::Group => [&prepared.setuid_text, NO_GROUP.as_bytes()],
+            Step::User => [&prepared.setuid_text, NO_USER.as_bytes()],
+            Step::Directory => [&prepared.chdir_text, error_name(number)],
+            Step::Exec => [&prepared.exec_text, error_name(number)],
+        }
+    }
 }
 
 /// A child that exists, or existed: with a failure it is about to exit with 127.
@@ -136,7 +165,7 @@ fn text(what: &str, name: Option<&CString>) -> Vec<u8> {
 }
 
 fn setuid_text(plan: &Plan) -> Vec<u8> {
-    let why = plan.identity.as_ref().err().copied().unwrap_or("");
+    let why = plan.identity.as_ref().err().map_or("", String::as_str);
     format!("couldn't setuid to {}: {why}", plan.uid).into_bytes()
 }
 
@@ -251,8 +280,8 @@ fn child(prepared: &Prepared<'_>) -> ! {
         Ok(None) => {}
         Ok(Some(identity)) => {
             set_limit(libc::RLIMIT_NPROC as libc::c_long, plan.limits.processes);
-            if let Err(number) = assume(identity) {
-                fail(prepared, Step::Identity, number);
+            if let Err((step, number)) = assume(identity) {
+                fail(prepared, step, number);
             }
         }
         Err(_) => fail(prepared, Step::Identity, 0),
@@ -334,27 +363,27 @@ fn close_between(first: RawFd, last: RawFd, bound: RawFd) {
 }
 
 /// The raw calls: libc's would signal the daemon's threads to follow.
-fn assume(identity: &Identity) -> Result<(), i32> {
+fn assume(identity: &Identity) -> Result<(), (Step, i32)> {
     let groups = &identity.groups;
-    // SAFETY: pointer and length of one list; integers.
-    let failed = unsafe {
-        libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) != 0
-            || libc::syscall(libc::SYS_setgid, identity.gid) != 0
-            || libc::syscall(libc::SYS_setuid, identity.uid) != 0
-    };
-    if failed { Err(last_errno()) } else { Ok(()) }
+    // SAFETY: pointer and length of one list.
+    if unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) } != 0 {
+        return Err((Step::Groups, last_errno()));
+    }
+    // SAFETY: integers only.
+    if unsafe { libc::syscall(libc::SYS_setgid, identity.gid) } != 0 {
+        return Err((Step::Group, last_errno()));
+    }
+    // SAFETY: integers only.
+    if unsafe { libc::syscall(libc::SYS_setuid, identity.uid) } != 0 {
+        return Err((Step::User, last_errno()));
+    }
+    Ok(())
 }
 
 /// Says why on its stderr, which is the process's log, tells the daemon, and ends.
 fn fail(prepared: &Prepared<'_>, step: Step, number: i32) -> ! {
-    let (text, name): (&[u8], &[u8]) = match step {
-        Step::Descriptors => (b"couldn't set up descriptors: ", error_name(number)),
-        Step::Identity if number == 0 => (&prepared.setuid_text, b""),
-        Step::Identity => (&prepared.setuid_text, b"Could not set groups of effective user"),
-        Step::Directory => (&prepared.chdir_text, error_name(number)),
-        Step::Exec => (&prepared.exec_text, error_name(number)),
-    };
-    for piece in [b"supervisor: ", text, name, b"\nsupervisor: child process was not spawned\n"] {
+    let [what, why] = step.words(prepared, number);
+    for piece in [b"supervisor: ", what, why, b"\nsupervisor: child process was not spawned\n"] {
         say(2, piece);
     }
     say(prepared.report, &[step as u8]);
@@ -385,13 +414,7 @@ fn read_report(from: &OwnedFd, prepared: &Prepared<'_>) -> Option<String> {
         }
     }
     let [step, number @ ..] = report;
-    let number = i32::from_ne_bytes(number);
-    let (text, name): (&[u8], &[u8]) = match step {
-        s if s == Step::Identity as u8 && number == 0 => (&prepared.setuid_text, b""),
-        s if s == Step::Identity as u8 => (&prepared.setuid_text, error_name(number)),
-        s if s == Step::Directory as u8 => (&prepared.chdir_text, error_name(number)),
-        s if s == Step::Exec as u8 => (&prepared.exec_text, error_name(number)),
-        _ => (b"couldn't set up descriptors: ", error_name(number)),
-    };
-    Some(String::from_utf8_lossy(&[text, name].concat()).into_owned())
+    let step = Step::ALL.into_iter().find(|known| *known as u8 == step)?;
+    let words = step.words(prepared, i32::from_ne_bytes(number));
+    Some(String::from_utf8_lossy(&words.concat()).into_owned())
 }

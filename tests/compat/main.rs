@@ -34,3 +34,4 @@ mod signals;
 mod startup;
 mod stream;
 mod trace;
+mod users;
