@@ -19,7 +19,7 @@ use crate::process::command::CommandProblem;
 use crate::process::exit::ExitStatus;
 use crate::process::machine::{self, Input, Process, SpawnNumber};
 use crate::process::name::{Namespec, display};
-use crate::process::notice::{Notice, Purpose, not_running};
+use crate::process::notice::{Notice, Purpose};
 use crate::process::state::{ProcessState, SupervisorState};
 use crate::process::time::{Mono, Now};
 use crate::rpc::fault::{Fault, FaultCode};
@@ -876,11 +876,6 @@ fn decide_action(member: &Member, name: &str, action: &Action) -> Verdict {
         Action::Signal(text) => match signal::parse(text) {
             Err(_) => Verdict::AtOnce(Err(Fault::new(FaultCode::BadSignal, text.as_str()))),
             Ok(_) if !state.is_signallable() => refuse(FaultCode::NotRunning),
-            Ok(number) if member.process.pid().is_none() => {
-                let program = &member.process.program.name;
-                let why = not_running(program, number, Purpose::Request);
-                Verdict::AtOnce(Err(Fault::new(FaultCode::Failed, why)))
-            }
             Ok(number) => Verdict::Do(Input::Signal(number), Awaited::Signalled),
         },
     }
@@ -927,6 +922,13 @@ fn happenings(process: &Process, effects: &[machine::Effect], announced: bool) -
     for effect in effects {
         match effect {
             machine::Effect::Notice(notice @ Notice::SignalRefused { purpose, .. }) => {
+                let why = notice.about(name).to_string();
+                happened.push(Happened::SignalRefused { purpose: *purpose, why });
+            }
+            // A stop that meets nobody has what it wants.
+            machine::Effect::Notice(
+                notice @ Notice::NotRunning { purpose: purpose @ Purpose::Request, .. },
+            ) => {
                 let why = notice.about(name).to_string();
                 happened.push(Happened::SignalRefused { purpose: *purpose, why });
             }

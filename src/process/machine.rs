@@ -297,7 +297,8 @@ impl Process {
             }
             (S::Starting, I::Reaped(status)) => self.reaped(now, status, out),
             (S::Starting, I::Drained) => self.finish(out),
-            (S::Starting, I::Deadline | I::Start | I::GiveUp | I::SpawnFailed(_)) => {}
+            (S::Starting, I::Start) => self.refuse_start(out),
+            (S::Starting, I::Deadline | I::GiveUp | I::SpawnFailed(_)) => {}
 
             (S::Running, I::Deadline) => self.finish_if_late(now, out),
             (S::Running, I::Stop) => self.stop(now, out),
@@ -306,7 +307,8 @@ impl Process {
             (S::Running, I::Drained) => self.finish(out),
             // The child is known already.
             (S::Running, I::Announced { .. }) => {}
-            (S::Running, I::Start | I::GiveUp | I::SpawnFailed(_)) => {}
+            (S::Running, I::Start) => self.refuse_start(out),
+            (S::Running, I::GiveUp | I::SpawnFailed(_)) => {}
 
             (S::Stopping, I::Deadline) if self.exit.is_some() => self.finish_if_late(now, out),
             (S::Stopping, I::Deadline) if self.is_due(now) => self.escalate(now, out),
@@ -317,15 +319,17 @@ impl Process {
             }
             (S::Stopping, I::Reaped(status)) => self.reaped(now, status, out),
             (S::Stopping, I::Drained) => self.finish(out),
+            (S::Stopping, I::Start) => self.refuse_start(out),
             // It is on its way down already.
-            (S::Stopping, I::Deadline | I::Start | I::Stop | I::GiveUp | I::SpawnFailed(_)) => {}
+            (S::Stopping, I::Deadline | I::Stop | I::GiveUp | I::SpawnFailed(_)) => {}
 
             (S::Unknown, I::Deadline) => self.finish_if_late(now, out),
             (S::Unknown, I::Reaped(status)) => self.reaped(now, status, out),
             (S::Unknown, I::Drained) => self.finish(out),
             (S::Unknown, I::Announced { pid }) => self.announce(pid, out),
             (S::Unknown, I::SpawnFailed(_)) => self.spawning = false,
-            (S::Unknown, I::Start | I::Stop | I::GiveUp | I::Signal(_)) => {}
+            (S::Unknown, I::Start) => self.refuse_start(out),
+            (S::Unknown, I::Stop | I::GiveUp | I::Signal(_)) => {}
 
             // No child of the current spawn can be about in these states.
             (
@@ -413,6 +417,13 @@ impl Process {
         self.spawning = true;
         self.enter(ProcessState::Starting, false, out);
         out.push(Effect::Spawn(self.spawn));
+    }
+
+    /// There is a child, or what is left of one.
+    fn refuse_start(&mut self, out: &mut Vec<Effect>) {
+        if self.pid.is_some() {
+            out.push(Effect::Notice(Notice::AlreadyRunning));
+        }
     }
 
     fn announce(&mut self, pid: i32, out: &mut Vec<Effect>) {
@@ -520,6 +531,8 @@ impl Process {
         self.due = Some(now.mono + secs(self.program.stopwaitsecs));
         if self.exit.is_some() {
             // Nobody is left to signal; what ended counts as stopped.
+            let (signal, purpose) = (self.program.stopsignal, Purpose::Kill);
+            out.push(Effect::Notice(Notice::NotRunning { signal, purpose }));
             self.enter(ProcessState::Stopping, false, out);
         } else if self.pid.is_none() {
             // The signal waits for the pid. If none comes in that time, for a disk that hangs,
@@ -569,8 +582,10 @@ impl Process {
     }
 
     fn signal(&mut self, signal: i32, out: &mut Vec<Effect>) {
-        let Some(pid) = self.pid else { return };
         let (scope, purpose) = (Scope::Process, Purpose::Request);
+        let Some(pid) = self.pid else {
+            return out.push(Effect::Notice(Notice::NotRunning { signal, purpose }));
+        };
         out.push(Effect::Notice(Notice::Signalling { pid, signal, scope, purpose }));
         out.push(Effect::Signal { pid, signal, scope, purpose });
     }

@@ -92,6 +92,15 @@ pub enum Notice {
         /// What the signal was for.
         purpose: Purpose,
     },
+    /// Nobody is there to signal.
+    NotRunning {
+        /// Which signal.
+        signal: i32,
+        /// What for.
+        purpose: Purpose,
+    },
+    /// A start while there is a child.
+    AlreadyRunning,
     /// A stop in BACKOFF.
     StoppedInBackoff,
     /// A client waits for its end.
@@ -112,10 +121,12 @@ impl Notice {
             | Self::WaitingToStop => LogLevel::Info,
             Self::Exited { expected: false, .. }
             | Self::Stopped { listed: false, .. }
-            | Self::Killing { .. } => LogLevel::Warn,
-            Self::Signalling { .. } | Self::SignalTooLate { .. } | Self::StoppedInBackoff => {
-                LogLevel::Debug
-            }
+            | Self::Killing { .. }
+            | Self::AlreadyRunning => LogLevel::Warn,
+            Self::Signalling { .. }
+            | Self::SignalTooLate { .. }
+            | Self::NotRunning { .. }
+            | Self::StoppedInBackoff => LogLevel::Debug,
             Self::SignalRefused { .. } => LogLevel::Critical,
         }
     }
@@ -187,6 +198,15 @@ impl fmt::Display for Worded<'_> {
             Notice::SignalRefused { pid, error, purpose: Purpose::Request } => {
                 write!(f, "unknown problem sending sig {name} ({pid}):{error}")
             }
+            Notice::NotRunning { signal, purpose: Purpose::Kill } => {
+                let sig = signal::Name(*signal);
+                write!(f, "attempted to kill {name} with sig {sig} but it wasn't running")
+            }
+            Notice::NotRunning { signal, purpose: Purpose::Request } => {
+                let sig = signal::Name(*signal);
+                write!(f, "attempted to send {name} sig {sig} but it wasn't running")
+            }
+            Notice::AlreadyRunning => write!(f, "process '{name}' already running"),
             Notice::StoppedInBackoff => {
                 write!(f, "Attempted to kill {name}, which is in BACKOFF state.")
             }
@@ -195,16 +215,5 @@ impl fmt::Display for Worded<'_> {
     }
 }
 
-/// The answer to a signal for a process that does not run.
-pub fn not_running(name: &str, signal: i32, purpose: Purpose) -> String {
-    match purpose {
-        Purpose::Kill => {
-            let sig = signal::Name(signal);
-            format!("attempted to kill {name} with sig {sig} but it wasn't running")
-        }
-        Purpose::Request => {
-            let sig = signal::Name(signal);
-            format!("attempted to send {name} sig {sig} but it wasn't running")
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -545,7 +545,10 @@ fn a_stop_after_the_reaping_signals_nobody() {
         0,
         Input::Stop,
         ProcessState::Stopping,
-        &["RUNNING>STOPPING pid:42 tries:0 expected:false"],
+        &[
+            "Debug attempted to kill a with sig SIGTERM but it wasn't running",
+            "RUNNING>STOPPING pid:42 tries:0 expected:false",
+        ],
     );
     check(&mut life, 1_999, Input::Deadline, ProcessState::Stopping, &[]);
     check(
@@ -568,6 +571,28 @@ fn signals_by_request() {
             state,
             &["Debug sending a (pid 42) sig SIGHUP", "send 1 to 42 Process Request"],
         );
+    }
+}
+
+#[test]
+fn a_signal_without_a_child_is_told() {
+    let none = ["Debug attempted to send a sig SIGHUP but it wasn't running"];
+    let mut life = Life::new(|_| {});
+    life.take(Input::Start);
+    check(&mut life, 0, Input::Signal(1), ProcessState::Starting, &none);
+    let mut life = life.into(ProcessState::Starting);
+    life.take(reaped(0));
+    check(&mut life, 0, Input::Signal(1), ProcessState::Starting, &none);
+}
+
+#[test]
+fn a_start_beside_a_child_is_told_and_does_nothing() {
+    use ProcessState as S;
+    for state in [S::Starting, S::Running, S::Stopping, S::Unknown] {
+        let mut life = Life::new(|_| {}).into(state);
+        check(&mut life, 0, Input::Start, state, &["Warn process 'a' already running"]);
+        life.take(reaped(0));
+        check(&mut life, 0, Input::Start, state, &[]);
     }
 }
 
