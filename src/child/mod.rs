@@ -4,6 +4,7 @@
 
 pub mod audience;
 pub mod buffers;
+pub mod channel;
 pub mod command;
 pub mod environment;
 pub mod launch;

@@ -38,6 +38,11 @@ impl Stdin {
         Stdin { pipe: None, waiting: VecDeque::new() }
     }
 
+    /// The descriptor; -1 once it is closed.
+    pub fn fd(&self) -> RawFd {
+        self.pipe.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
     /// What to poll for room; -1 while nothing waits.
     pub fn wants_room(&self) -> RawFd {
         match &self.pipe {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::audience::Wanted;
 use super::buffers::Buffers;
+use super::channel::{Channel, Happening};
 use super::environment::Inherited;
 use super::launch::{Live, launch};
 use super::link::{Link, ToChild};
@@ -305,14 +306,14 @@ impl Stream {
     }
 
     /// Reads what was there when the child was reaped, and no more: others may hold the pipe
-    /// and write on. Then closes it.
+    /// and write on.
     fn drain(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) {
         let Some(fd) = &self.pipe else { return };
         let mut left = pipe::waiting(fd.as_fd());
         while left > 0 {
             let want = left.min(buffer.len());
             match pipe::read(fd, buffer.get_mut(..want).unwrap_or_default()) {
-                Ok(0) => break,
+                Ok(0) => return,
                 Ok(n) => {
                     let data = buffer.get(..n).unwrap_or_default();
                     self.log.write(data, speaker);
@@ -320,10 +321,9 @@ impl Stream {
                     left = left.saturating_sub(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => break,
+                Err(_) => return,
             }
         }
-        self.close(speaker);
     }
 
     fn enlarge(&mut self) {
@@ -333,21 +333,28 @@ impl Stream {
         }
     }
 
-    fn close(&mut self, speaker: Speaker<'_>) {
-        let fd = self.fd();
-        self.pipe = None;
-        self.log.finish(speaker);
-        let (name, output) = (speaker.name, self.output.name());
-        speaker.logger.log(
-            LogLevel::Debug,
-            format_args!("fd {fd} closed, stopped monitoring the {output} of {name} ({output})"),
-        );
+    fn close(&mut self, job: &Job, pid: i32) {
+        let (channel, speaker) = (self.channel(job, pid), speaker(job));
+        if self.pipe.take().is_some() {
+            self.log.finish(speaker);
+            speaker.logger.log(LogLevel::Debug, Happening::Closed(channel));
+        }
+    }
+
+    fn channel<'a>(&self, job: &'a Job, pid: i32) -> Channel<'a> {
+        let kind = match self.output {
+            Output::Stdout if job.listener => "PEventListenerDispatcher",
+            Output::Stdout | Output::Stderr => "POutputDispatcher",
+        };
+        let (fd, name, output) = (self.fd(), &job.program.name, self.output.name());
+        Channel { kind, fd, pid, name, output }
     }
 }
 
 /// The loop of a live child.
 struct Pump<'a> {
     job: &'a Job,
+    pid: i32,
     streams: [Option<Stream>; 2],
     stdin: Stdin,
     /// The buffer of a busy child, who would take it again at once.
@@ -356,14 +363,15 @@ struct Pump<'a> {
 
 impl<'a> Pump<'a> {
     fn new(job: &'a Job, live: Live) -> Pump<'a> {
-        Pump { job, streams: live.streams, stdin: live.stdin, kept: None }
+        Pump { job, pid: live.pid, streams: live.streams, stdin: live.stdin, kept: None }
     }
 
     fn run(mut self) {
         loop {
             let [waker, stdout, stderr, stdin] = self.wait();
             if stdin {
-                self.stdin.flush();
+                self.job.logger.log(LogLevel::Blather, Happening::Writable(self.stdin_channel()));
+                self.write(Stdin::flush);
                 self.tell_of_stdin();
             }
             let little = self.read([stdout, stderr]);
@@ -374,6 +382,21 @@ impl<'a> Pump<'a> {
                 return;
             }
         }
+    }
+
+    /// Does something with stdin, and tells if that showed that nobody reads it any more.
+    fn write<T>(&mut self, act: impl FnOnce(&mut Stdin) -> T) -> T {
+        let channel = self.stdin_channel();
+        let done = act(&mut self.stdin);
+        if channel.fd >= 0 && self.stdin.fd() < 0 {
+            self.job.logger.log(LogLevel::Debug, Happening::Closed(channel));
+        }
+        done
+    }
+
+    fn stdin_channel(&self) -> Channel<'a> {
+        let (fd, pid, name) = (self.stdin.fd(), self.pid, &self.job.program.name);
+        Channel { kind: "PInputDispatcher", fd, pid, name, output: "stdin" }
     }
 
     /// Waits for something to do; which of waker, stdout, stderr and stdin are ready.
@@ -405,20 +428,22 @@ impl<'a> Pump<'a> {
         if ready == [false, false] {
             return false;
         }
-        let speaker = speaker(self.job);
+        let (speaker, pid) = (speaker(self.job), self.pid);
         let mut buffer = self.take_buffer();
         let (job, written) = (self.job, self.stdin.is_written());
         let heard = |output, data: &[u8]| job.pass_on(output, data, written);
         let (mut little, mut much) = (false, false);
         for (stream, ready) in self.streams.iter_mut().zip(ready) {
             let (Some(stream), true) = (stream, ready) else { continue };
+            let readable = Happening::Readable(stream.channel(job, pid));
+            speaker.logger.log(LogLevel::Blather, readable);
             match stream.read(&mut buffer, speaker, &heard) {
                 Amount::Little => little = true,
                 Amount::Much => {
                     much = true;
                     stream.enlarge();
                 }
-                Amount::End => stream.close(speaker),
+                Amount::End => stream.close(job, pid),
             }
         }
         if much {
@@ -463,6 +488,7 @@ impl<'a> Pump<'a> {
         let heard = |output, data: &[u8]| job.pass_on(output, data, written);
         for stream in self.streams.iter_mut().flatten() {
             stream.drain(&mut buffer, speaker, &heard);
+            stream.close(job, self.pid);
         }
         self.job.buffers.put(buffer);
         Orders::End
@@ -483,11 +509,11 @@ impl<'a> Pump<'a> {
     fn obey(&mut self, letter: ToChild) {
         match letter {
             ToChild::Stdin(data, done) => {
-                let sent = self.stdin.send(&data);
+                let sent = self.write(|stdin| stdin.send(&data));
                 let _ = done.try_send(sent);
             }
             ToChild::Event(event) => {
-                if self.stdin.send_event(event).is_err() {
+                if self.write(|stdin| stdin.send_event(event)).is_err() {
                     self.tell_of_stdin();
                 }
             }

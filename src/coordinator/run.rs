@@ -336,7 +336,7 @@ impl<'a> Coordinator<'a> {
                 self.log(LogLevel::Warn, &text);
                 self.prepare_restart();
             }
-            SIGUSR2 if self.world.state() == SupervisorState::Running => {
+            SIGUSR2 => {
                 let text = format!("received {name} indicating log reopen request");
                 self.log(LogLevel::Info, &text);
                 self.reopen_logs();

@@ -366,7 +366,10 @@ impl Writer {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         };
         file.clear()?;
+        // The file begins empty; the line is for stdout.
+        let file = self.sinks.file.take();
         self.line(clock::wall(), LogLevel::Info, "reopening log file");
+        self.sinks.file = file;
         Ok(())
     }
 }

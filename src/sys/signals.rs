@@ -3,13 +3,14 @@
 use std::io;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 use crate::process::notice::Scope;
 
-/// What the daemon listens to.
-const HEARD: [i32; 6] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD];
+/// What the daemon listens to. SIGCONT means nothing to it, but that it was suspended may explain
+/// what its log tells afterwards.
+const HEARD: [i32; 7] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD, SIGCONT];
 
 /// Sends a signal to a process or to its group.
 ///
@@ -50,6 +51,7 @@ pub fn unblock_heard() {
         Signal::SIGHUP,
         Signal::SIGUSR2,
         Signal::SIGCHLD,
+        Signal::SIGCONT,
         Signal::SIGTSTP,
     ] {
         set.add(signal);

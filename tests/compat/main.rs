@@ -21,6 +21,7 @@ mod child;
 mod command_line;
 mod cross;
 mod ctl;
+mod debug;
 mod events;
 mod fastcgi;
 mod groups;
