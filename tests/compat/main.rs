@@ -29,6 +29,7 @@ mod http;
 mod logs;
 mod process;
 mod profile;
+mod refused;
 mod reread;
 mod restart;
 mod signals;

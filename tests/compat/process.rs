@@ -175,6 +175,15 @@ fn quick_exits_end_fatal_after_the_retries() {
 }
 
 #[test]
+fn a_bad_exit_code_is_kept_as_the_error() {
+    let d = Setup::new()
+        .program("a", "command=/bin/sh -c \"exit 3\"\nstartsecs=0\nautorestart=false")
+        .start();
+    d.wait_log("WARN exited: a (exit status 3; not expected)", 15);
+    assert_eq!(d.info("a", "spawnerr").as_deref(), Some("Bad exit code 3"));
+}
+
+#[test]
 fn a_stop_ends_backoff() {
     let d = Setup::new().program("a", "command=/bin/false\nstartretries=100").start();
     d.wait_log_order(&["WARN exited: a *", "INFO spawned: 'a' *", "WARN exited: a *"], 15);
@@ -199,6 +208,7 @@ fn a_command_that_cannot_run_says_why() {
     let table = [
         ("/no/such/file", "can't find command '/no/such/file'"),
         ("no-such-name-on-path x", "can't find command 'no-such-name-on-path'"),
+        ("", "command is empty"),
         ("/tmp", "command at '/tmp' is a directory"),
         ("/etc/passwd", "command at '/etc/passwd' is not executable"),
         (

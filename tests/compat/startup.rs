@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener, process::Command};
 
-use crate::support::{Output, Setup, Side, alive, run};
+use crate::support::{Output, Scratch, Setup, Side, alive, matches, root, run};
 
 /// Fails unless it is the two lines of an error and exit code 2.
 #[track_caller]
@@ -26,6 +26,77 @@ fn a_file_that_cannot_be_understood_is_refused() {
     ];
     for (text, message) in table {
         refused(&Setup::new().run_file(text, 20), message);
+    }
+}
+
+#[test]
+fn the_place_in_the_file_is_named() {
+    let table = [
+        ("garbage\n", "File contains no section headers.\nfile: '*/c.conf', line: 1\n'garbage\\n'"),
+        (
+            "[supervisord]\nnodaemon\n = x\n",
+            "Source contains parsing errors: '*/c.conf'\n\t[line  2]: 'nodaemon\\n'\n\t[line  3]: \
+             ' = x\\n'",
+        ),
+        (
+            "[supervisord]\n[program:a]\ncommand=/bin/true\nstartsecs=1.5\n",
+            "invalid literal for int() with base 10: '1.5' in section 'program:a' (file: \
+             '*/c.conf')",
+        ),
+    ];
+    for (text, message) in table {
+        let output = Setup::new().run_file(text, 20);
+        let whole = format!("Error: {message}\nFor help, use * -h\n*");
+        assert!(matches(&whole, &output.stderr), "{output:?} is not {whole:?}");
+        assert_eq!(output.code, 2);
+    }
+}
+
+#[test]
+fn a_bad_value_of_a_listener_is_named() {
+    let table = [
+        ("foo", "not a valid port number: 'foo' "),
+        ("127.0.0.1:", "no port number specified in ''"),
+        ("127.0.0.1:0", "0 is below lower bound (1)"),
+        ("127.0.0.1:70000", "70000 is above upper bound (65535)"),
+        (
+            "192.0.2.1:9001",
+            "Cannot open an HTTP server: socket.error reported errno.EADDRNOTAVAIL (99)",
+        ),
+    ];
+    for (port, message) in table {
+        let text = format!("{GLOBAL}[inet_http_server]\nport={port}\n");
+        refused(&Setup::new().run_file(&text, 20), message);
+    }
+    let extension = "[rpcinterface:x]\nsupervisor.rpcinterface_factory = no.such:factory\n";
+    let output = Setup::new().run_file(&format!("{GLOBAL}{extension}"), 20);
+    refused(&output, "no.such:factory cannot be resolved within [rpcinterface:x]");
+}
+
+#[test]
+fn a_bad_value_of_a_fastcgi_program_is_named() {
+    let table = [
+        ("", "[fcgi-program:f] section requires a \"socket\" line"),
+        ("socket=unix:///tmp/f\nsocket_backlog=0", "Invalid socket_backlog value 0"),
+        ("socket=unix:///tmp/f\nsocket_owner=no-such", "Invalid socket_owner value no-such"),
+        ("socket=unix:///tmp/f\nsocket_mode=9", "Invalid socket_mode value 9"),
+        (
+            "socket=tcp://localhost:9\nsocket_mode=0700",
+            "socket_owner and socket_mode params should only be used with a Unix domain socket in \
+             [fcgi-program:f] socket",
+        ),
+        (
+            "socket=tcp://localhost",
+            "('Bad socket format %s', 'tcp://localhost') in [fcgi-program:f] socket",
+        ),
+        (
+            "socket=unix://foo",
+            "('Unix socket path %s is not an absolute path', 'foo') in [fcgi-program:f] socket",
+        ),
+    ];
+    for (lines, message) in table {
+        let text = format!("{GLOBAL}[fcgi-program:f]\ncommand=/bin/true\n{lines}\n");
+        refused(&Setup::new().run_file(&text, 20), message);
     }
 }
 
@@ -54,6 +125,11 @@ fn a_bad_value_is_named() {
         ("[include]", ".ini file has [include] section, but no files setting"),
         ("[group:g]\nprograms=zz", "[group:g] names unknown program or fcgi-program zz"),
         (
+            "[program:x]\ncommand=/bin/true\n[fcgi-program:x]\ncommand=/bin/true\n\
+             socket=unix:///tmp/x\n[group:g]\nprograms=x",
+            "[group:g] name x is ambiguous (exists as program and fcgi-program)",
+        ),
+        (
             "[rpcinterface:x]",
             "section [rpcinterface:x] does not specify a supervisor.rpcinterface_factory",
         ),
@@ -69,6 +145,8 @@ fn a_bad_value_of_a_program_is_named() {
     let table = [
         ("", "program section program:a does not specify a command"),
         ("stopsignal=FOO", "value 'FOO' is not a valid signal name"),
+        ("stopsignal=200", "value '200' is not a valid signal number"),
+        ("user=54321", "Invalid user id 54321"),
         ("priority=high", "invalid literal for int() with base 10: 'high'"),
         ("autostart=maybe", "not a valid boolean value: 'maybe'"),
         ("autorestart=sometimes", "invalid 'autorestart' value 'sometimes'"),
@@ -91,6 +169,25 @@ fn a_bad_value_of_a_program_is_named() {
              ('ENV_NO_SUCH') which cannot be expanded. Available names: ",
         ),
         (
+            "directory=%d",
+            "Format string '%d' for 'program:a.directory' is badly formatted: %d format: a real \
+             number is required, not dict",
+        ),
+        (
+            "directory=100%",
+            "Format string '100%' for 'program:a.directory' is badly formatted: incomplete format",
+        ),
+        (
+            "directory=%(here)Y",
+            "Format string '%(here)Y' for 'program:a.directory' is badly formatted: unsupported \
+             format character 'Y' (0x59) at index 7",
+        ),
+        (
+            "directory=%(here)d",
+            "Format string '%(here)d' for 'program:a.directory' is badly formatted: %d format: a \
+             real number is required, not str",
+        ),
+        (
             "stdout_logfile=/no/such/x",
             "The directory named as part of the path /no/such/x does not exist",
         ),
@@ -106,10 +203,12 @@ fn a_bad_value_of_a_program_is_named() {
 
 #[test]
 fn a_bad_command_line_is_refused() {
-    let table: [(&[&str], &str); 9] = [
+    let table: [(&[&str], &str); 11] = [
         (&["-x"], "option -x not recognized"),
         (&["--bogus"], "option --bogus not recognized"),
         (&["-e"], "option -e requires argument"),
+        (&["--minfds"], "option --minfds requires argument"),
+        (&["--nodaemon=1"], "option --nodaemon must not have an argument"),
         (&["-e", "loud"], "invalid value for -e 'loud': bad logging level name 'loud'"),
         (&["foo", "bar"], "positional arguments are not supported: ['foo', 'bar']"),
         (&["-c", "/no/such"], "could not find config file /no/such"),
@@ -124,6 +223,79 @@ fn a_bad_command_line_is_refused() {
         let help = format!("For help, use {} -h", program.display());
         assert_eq!(output.stderr.lines().last(), Some(help.as_str()));
     }
+}
+
+#[test]
+fn without_a_file_the_places_looked_at_are_named() {
+    let program = Side::under_test().supervisord();
+    let prefix = program.parent().unwrap().parent().unwrap().display().to_string();
+    let scratch = Scratch::new();
+    let output = run(Command::new(&program).current_dir(scratch.path()), 20);
+    refused(
+        &output,
+        &format!(
+            "No config file found at default paths ({prefix}/etc/supervisord.conf, \
+             {prefix}/supervisord.conf, supervisord.conf, etc/supervisord.conf, \
+             /etc/supervisord.conf, /etc/supervisor/supervisord.conf); use the -c option to \
+             specify a config file at a different path"
+        ),
+    );
+    let whole = "*Error: *\nFor help, use * -h\n";
+    assert!(matches(whole, &output.stderr), "{output:?}");
+    let warning = "Supervisord is running as root and it is searching for its configuration file \
+                   in default locations (including its current working directory); you probably \
+                   want to specify a \"-c\" argument specifying an absolute path to a \
+                   configuration file for improved security.";
+    assert_eq!(output.stderr.contains(warning), root(), "{output:?}");
+}
+
+#[test]
+fn what_was_strange_in_the_file_is_told_first() {
+    let setup = Setup::new()
+        .tcp()
+        .supervisord("nocleanup=true")
+        .section("[include]\nfiles=more/*.conf none/*.conf")
+        .program("a", "command=/bin/true\nstdout_logfile=syslog\nstderr_logfile=syslog")
+        .program("b", "command=/bin/true\nstdout_logfile_maxbytes=0\nstderr_logfile_maxbytes=0")
+        .program("c", "command=/bin/true\nredirect_stderr=true\nstderr_logfile=%(here)s/c.err");
+    let more = setup.path("more");
+    fs::create_dir(&more).unwrap();
+    fs::write(more.join("x.conf"), "[program:d]\ncommand=/bin/true\n").unwrap();
+    let (more, none) = (more.join("x.conf"), setup.path("none/*.conf"));
+    let d = setup.start();
+    let (more, none) = (more.display(), none.display());
+    let lines = [
+        "WARN For [program:a], stdout_logfile=syslog but this is deprecated and will be removed.  \
+         Use stdout_syslog=true to enable syslog instead."
+            .to_owned(),
+        "WARN For [program:a], stderr_logfile=syslog but this is deprecated and will be removed.  \
+         Use stderr_syslog=true to enable syslog instead."
+            .to_owned(),
+        "WARN For [program:b], AUTO logging used for stdout_logfile without rollover, set maxbytes \
+         > 0 to avoid filling up filesystem unintentionally"
+            .to_owned(),
+        "WARN For [program:b], AUTO logging used for stderr_logfile without rollover, set maxbytes \
+         > 0 to avoid filling up filesystem unintentionally"
+            .to_owned(),
+        "WARN For [program:c], redirect_stderr=true but stderr_logfile has also been set to a \
+         filename, the filename has been ignored"
+            .to_owned(),
+        format!("WARN No file matches via include \"{none}\""),
+        format!("INFO Included extra file \"{more}\" during parsing"),
+        "CRIT Server 'unix_http_server' running without any HTTP authentication checking"
+            .to_owned(),
+        "CRIT Server 'inet_http_server' running without any HTTP authentication checking"
+            .to_owned(),
+    ];
+    d.wait_log("INFO supervisord started with pid *", 15);
+    for line in lines {
+        assert_eq!(d.count(&line), 1, "{line} in {}", d.log());
+    }
+    let as_root = "CRIT Supervisor is running as root.  Privileges were not dropped because no \
+                   user is specified in the config file.  If you intend to run as root, you can \
+                   set user=root in the config file to avoid this message.";
+    assert_eq!(d.count(as_root), usize::from(root()));
+    assert_eq!(d.messages().first().is_some_and(|line| line == as_root), root(), "{}", d.log());
 }
 
 #[test]
@@ -200,9 +372,12 @@ fn what_a_killed_instance_left_is_taken_over() {
     let mut next = Command::new(Side::under_test().supervisord());
     next.arg("-c").arg(&d.config).current_dir(d.path(""));
     next.env("MINDER_TEST_DIR", d.path("").to_str().unwrap().trim_end_matches('/'));
-    let mut next = next.arg("-n").stdout(std::process::Stdio::null()).spawn().unwrap();
+    let said = fs::File::create(d.path("next.err")).unwrap();
+    let mut next = next.arg("-n").stdout(std::process::Stdio::null()).stderr(said).spawn().unwrap();
     d.wait_file("d.pid", 20, |text| text == format!("{}\n", next.id()));
     d.wait_state("a", "RUNNING", 15);
+    let taken = format!("Unlinking stale socket {}\n", d.path("s.sock").display());
+    assert!(d.read("next.err").contains(&taken), "{}", d.read("next.err"));
     next.kill().unwrap();
     next.wait().unwrap();
 }

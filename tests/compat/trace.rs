@@ -39,22 +39,23 @@ fn each_request_and_answer_has_its_lines_at_level_trace() {
     );
     assert!(d.log().contains(&format!("\n\tPort:{}\n", d.port())));
     let call = |method: &str, params: &str| posted(&request(method, params));
-    let of = |method: &str, rest: &str| {
-        [
-            format!("TRAC XML-RPC method called: {method}()"),
-            format!("TRAC XML-RPC method {method}() returned {rest}"),
-        ]
+    let called = |method: &str| format!("TRAC XML-RPC method called: {method}()");
+    let of = |method: &str| {
+        [called(method), format!("TRAC XML-RPC method {method}() returned successfully")]
+    };
+    let fault = |method: &str, code: i32, text: &str| {
+        [called(method), format!("TRAC XML-RPC method {method}() returned fault: [{code}] {text}")]
     };
     let rpc = |bytes: usize| answered("POST /RPC2 HTTP/1.1", 200, bytes);
     let lines = |call: [String; 2], bytes| call.into_iter().chain([rpc(bytes)]).collect::<Vec<_>>();
     let junk = "<a>'\n\u{e9}</a";
     let table = [
-        (call("supervisor.getState", ""), lines(of("supervisor.getState", "successfully"), 401)),
+        (call("supervisor.getState", ""), lines(of("supervisor.getState"), 401)),
         (
             call("supervisor.startProcess", "<string>zz</string><boolean>1</boolean>"),
-            lines(of("supervisor.startProcess", "fault: [10] BAD_NAME: zz"), 390),
+            lines(fault("supervisor.startProcess", 10, "BAD_NAME: zz"), 390),
         ),
-        (call("nope", ""), lines(of("nope", "fault: [1] UNKNOWN_METHOD"), 391)),
+        (call("nope", ""), lines(fault("nope", 1, "UNKNOWN_METHOD"), 391)),
         (
             posted(junk),
             vec![
