@@ -167,6 +167,10 @@ fn serve(server: &Server<Request>, deferred: &Sender<Request>, parked: &Parked) 
                     let word = if request.is_foreign() { "foreign" } else { "own" };
                     request.respond(text(word));
                 }
+                "/endless" => {
+                    let Ok(mut stream) = request.into_stream(Response::new(200)) else { continue };
+                    while stream.write(&[b'e'; 65536]).is_ok() {}
+                }
                 "/stream" => {
                     if let Ok(mut stream) = request.into_stream(Response::new(200)) {
                         let _ = stream.write(b"first ");
@@ -582,6 +586,27 @@ fn streams() {
         let chunks = "6\r\nfirst \r\n6\r\nsecond\r\n0\r\n\r\n";
         assert_eq!(body, if chunked { chunks } else { "first second" });
     }
+}
+
+#[test]
+fn a_stream_that_nobody_reads_ends() {
+    let bed =
+        Bed::with(Limits { unread_time: Duration::from_millis(300), ..Limits::default() }, None);
+    let mut idle = bed.unix();
+    idle.write_all(b"GET /endless HTTP/1.1\r\n\r\n").unwrap();
+    bed.wait_for("the connection", |bed| bed.server.connections() == 1);
+    // One that reads now and then stays.
+    let mut slow = bed.tcp();
+    slow.write_all(b"GET /endless HTTP/1.0\r\n\r\n").unwrap();
+    head_of(&mut slow);
+    let mut piece = vec![0; 1 << 20];
+    bed.wait_for("the end of the one that is never read", |bed| {
+        slow.read_exact(&mut piece).unwrap();
+        bed.server.connections() == 1
+    });
+    assert!(piece.iter().all(|&byte| byte == b'e'));
+    drop(slow);
+    bed.wait_for("the end of the other", |bed| bed.server.connections() == 0);
 }
 
 #[test]

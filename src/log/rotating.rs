@@ -219,10 +219,15 @@ impl Rotating {
     }
 
     fn backup(&self, n: u32) -> PathBuf {
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(format!(".{n}"));
-        PathBuf::from(name)
+        backup(&self.path, n)
     }
+}
+
+/// The path of a log's backup of that number, from 1.
+pub fn backup(log: &Path, n: u32) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(format!(".{n}"));
+    PathBuf::from(name)
 }
 
 /// Writes as much as it can.
