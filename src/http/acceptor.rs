@@ -1,7 +1,6 @@
 //! The thread that owns every connection which is idle, half sent or slow to read. One `poll`
 //! waits for all of them and for newcomers; without connections it has no time-out.
 
-use std::any::Any;
 use std::io;
 use std::mem;
 use std::ops::ControlFlow;
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, LAST_TIME, Turn, Worth};
 use super::core::Core;
+use super::defect::panic_text;
 use super::limits::Trouble;
 use super::request::Request;
 use super::waiting::Desertable;
@@ -342,11 +342,6 @@ impl Acceptor {
             }
         }
     }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::defect::guarded;
 use super::methods::Service;
 use super::request::{Request, Stream};
 use super::response::{Response, http_date};
-use crate::config::options::MainLog;
+use crate::config::options::{LogLevel, MainLog};
 use crate::log::follow::{Follower, News};
 use crate::process::output::Output;
 use crate::sys::watch::Watch;
@@ -55,10 +56,20 @@ pub fn serve(service: &Arc<Service>, request: Request) {
     if request.method() != "GET" {
         return request.respond(Response::error(400));
     }
-    let path = find(service, &request.path());
-    let follower = path.as_deref().and_then(|path| Follower::begin(path, LAST).ok());
-    let (Some(path), Some(follower)) = (path, follower) else {
-        return request.respond(Response::error(404));
+    let found = guarded(|| {
+        let path = find(service, &request.path())?;
+        let follower = Follower::begin(&path, LAST).ok()?;
+        Some((path, follower))
+    });
+    let (path, follower) = match found {
+        Ok(Some(found)) => found,
+        Ok(None) => return request.respond(Response::error(404)),
+        Err(panic) => {
+            let address = request.listener().server().address.shown();
+            let text = format!("{address}:Server Error: {panic}");
+            service.logger.log(LogLevel::Error, text);
+            return request.respond(Response::error(500));
+        }
     };
     let Some(place) = Place::take() else { return request.respond(Response::error(503)) };
     let body = move || {

@@ -22,6 +22,7 @@ mod access;
 pub mod auth;
 mod connection;
 mod core;
+mod defect;
 pub mod describe;
 pub mod head;
 mod limits;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+use super::defect::guarded;
 use super::describe;
 use super::methods::{Flow, Service};
 use super::request::Request;
@@ -20,12 +21,18 @@ use crate::xml_rpc::{self, Value, Writer};
 /// Calls in one multicall.
 const CALLS: usize = 1000;
 
+/// How much of a request the log shows, and the bytes that as much can take.
+const CHARACTERS: usize = 1000;
+const SHOWN: usize = 4 * CHARACTERS;
+
 /// A request under way.
 #[derive(Debug)]
 pub struct Job {
     request: Request,
     /// The method that the client called, for the log.
     name: String,
+    /// The beginning of what the client sent, likewise.
+    data: Vec<u8>,
     form: Form,
     rest: VecDeque<Result<Method, Fault>>,
     /// The answer so far.
@@ -48,18 +55,23 @@ pub fn serve(service: &Arc<Service>, server: &Arc<Server<Job>>, mut request: Req
     if request.method() != "POST" {
         return request.respond(Response::error(400));
     }
-    let body = request.take_body();
-    let call = match xml_rpc::parse_call(&body) {
-        Ok(call) => call,
-        Err(error) => {
-            let data = String::from_utf8_lossy(&body);
-            let shown: String = data.chars().take(1000).collect();
-            let text = format!("XML-RPC request data {} is invalid: {error}", quote(&shown));
+    let mut data = request.take_body();
+    let call = match guarded(|| xml_rpc::parse_call(&data)) {
+        Ok(Ok(call)) => call,
+        Ok(Err(error)) => {
+            let text = format!("XML-RPC request data {} is invalid: {error}", shown(&data));
             service.logger.log(LogLevel::Error, text);
             return request.respond(Response::error(400));
         }
+        Err(panic) => {
+            tell_of_defect(service, &data, &panic);
+            return request.respond(Response::error(500));
+        }
     };
-    drop(body);
+    if data.len() > SHOWN {
+        data.truncate(SHOWN);
+        data.shrink_to_fit();
+    }
     let name = &call.method;
     service.logger.log(LogLevel::Trace, format_args!("XML-RPC method called: {name}()"));
     let namespaces = match service.handle.view() {
@@ -81,8 +93,24 @@ pub fn serve(service: &Arc<Service>, server: &Arc<Server<Job>>, mut request: Req
         writer.begin_array();
     }
     let name = call.method;
-    let job = Job { request, name, form, rest, out, answer: None, fault: None };
+    let job = Job { request, name, data, form, rest, out, answer: None, fault: None };
     proceed(service, server, job);
+}
+
+/// The beginning of a request's data, in quotes.
+fn shown(data: &[u8]) -> String {
+    let text = String::from_utf8_lossy(data.get(..SHOWN).unwrap_or(data));
+    quote(&text.chars().take(CHARACTERS).collect::<String>())
+}
+
+fn tell_of_defect(service: &Service, data: &[u8], panic: &str) {
+    let data = shown(data);
+    service.logger.log(
+        LogLevel::Critical,
+        format_args!(
+            "Handling XML-RPC request with data {data} raised an unexpected exception: {panic}"
+        ),
+    );
 }
 
 /// The calls of a multicall, each decoded or refused.
@@ -126,16 +154,25 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
         job.write_answer(&answer);
     }
     while let Some(call) = job.rest.pop_front() {
+        let written = job.out.len();
         let mut writer = Writer::new(&mut job.out);
-        match call.and_then(|method| service.execute(method, &mut writer)) {
-            Ok(Flow::Done) => {}
-            Ok(Flow::Wait(request)) => {
+        match guarded(|| call.and_then(|method| service.execute(method, &mut writer))) {
+            Ok(Ok(Flow::Done)) => {}
+            Ok(Ok(Flow::Wait(request))) => {
                 let ticket = server.park(job, |job| job.request.as_fd());
                 let server = Arc::clone(server);
                 let resume = move |answer| server.resume(ticket, |job| job.answer = Some(answer));
                 return service.handle.request(request, Box::new(resume));
             }
-            Err(fault) => job.write_fault(fault),
+            Ok(Err(fault)) => job.write_fault(fault),
+            Err(panic) => {
+                tell_of_defect(service, &job.data, &panic);
+                if job.form == Form::One {
+                    return job.request.respond(Response::error(500));
+                }
+                job.out.truncate(written);
+                job.write_fault(Fault::new(FaultCode::Failed, panic));
+            }
         }
     }
     job.finish(service);
@@ -199,3 +236,6 @@ impl Job {
         self.request.respond(Response::new(200).header("Content-Type", "text/xml").body(body));
     }
 }
+
+#[cfg(test)]
+mod tests;
