@@ -563,5 +563,6 @@ fn http_limits(logger: &Logger) -> HttpLimits {
     let on_error = Arc::new(move |notice: HttpNotice| errors.log(notice.trouble.level(), notice));
     let answers = logger.clone();
     let on_answer: OnAnswer = Arc::new(move |answer| answers.log(LogLevel::Trace, answer));
-    HttpLimits { on_error, on_answer, ..HttpLimits::default() }
+    let limits = HttpLimits { on_error, on_answer, ..HttpLimits::default() };
+    limits.within(crate::sys::limits::own_descriptors())
 }

@@ -53,6 +53,21 @@ pub struct Limits {
 /// See [`Limits::on_answer`].
 pub type OnAnswer = Arc<dyn Fn(&dyn fmt::Display) + Send + Sync>;
 
+impl Limits {
+    /// With no more connections than leave enough of so many descriptors to the rest of the
+    /// process: clients must not keep programs from being started.
+    #[must_use]
+    pub fn within(mut self, descriptors: u64) -> Limits {
+        /// Fewer would be of no use to anybody.
+        const LEAST: usize = 16;
+        // A stream takes two.
+        let most = usize::try_from(descriptors / 4).unwrap_or(usize::MAX).max(LEAST);
+        self.connections = self.connections.min(most);
+        self.reserved_for_unix = self.reserved_for_unix.min(self.connections / 4);
+        self
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
@@ -229,6 +244,23 @@ impl Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_others() {
+        let table = [
+            (u64::MAX, (512, 64)),
+            (2048, (512, 64)),
+            (1024, (256, 64)),
+            (256, (64, 16)),
+            (64, (16, 4)),
+            (0, (16, 4)),
+        ];
+        for (descriptors, wanted) in table {
+            let Limits { connections, reserved_for_unix, .. } =
+                Limits::default().within(descriptors);
+            assert_eq!((connections, reserved_for_unix), wanted, "{descriptors}");
+        }
+    }
 
     #[test]
     fn a_trouble_is_told_once_and_counted() {

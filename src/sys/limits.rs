@@ -78,6 +78,11 @@ pub fn is_allowed(limit: Limit, wanted: i64) -> Result<(), TooLow> {
     }
 }
 
+/// How many descriptors this process may have now; no limit is a very large number.
+pub fn own_descriptors() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft)
+}
+
 /// Makes sure that the limit is at least `wanted`; tells the line for the log if it was raised.
 ///
 /// # Errors
