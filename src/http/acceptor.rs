@@ -46,7 +46,8 @@ pub(super) struct Acceptor {
 enum Accepted {
     Go,
     Enough,
-    Pause,
+    /// No listener is asked before then.
+    Pause(Instant),
 }
 
 impl Acceptor {
@@ -225,8 +226,8 @@ impl Acceptor {
                 match self.accept(&listener) {
                     Accepted::Go => {}
                     Accepted::Enough => break,
-                    Accepted::Pause => {
-                        self.paused_until = Some(Instant::now() + PAUSE);
+                    Accepted::Pause(until) => {
+                        self.paused_until = Some(until);
                         return;
                     }
                 }
@@ -255,24 +256,29 @@ impl Acceptor {
             Err(AcceptError::Other(_)) if listener.info().is_closed() => Accepted::Enough,
             Err(AcceptError::Other(error)) => {
                 self.core.notices.report(Trouble::Accept, error);
-                Accepted::Pause
+                Accepted::Pause(Instant::now() + PAUSE)
             }
         }
     }
 
-    /// An idle connection makes room; else the newcomer is closed with the reserve's descriptor,
-    /// so that it learns at once what would otherwise keep `poll` awake for ever.
+    /// An idle connection makes room, at once or soon; where there is none, the newcomer is closed
+    /// with the reserve's descriptor, so that it learns at once what would otherwise keep `poll`
+    /// awake for ever.
     fn out_of_descriptors(&mut self, listener: &Listener) -> Accepted {
         let now = Instant::now();
         if self.evict(|c| c.worth() <= Worth::Idle && c.spared_until() <= now) {
             return Accepted::Go;
         }
+        let idle = self.connections.iter().filter(|c| c.worth() <= Worth::Idle);
+        if let Some(soon) = idle.map(|c| c.spared_until()).min() {
+            return Accepted::Pause(soon);
+        }
         if self.reserve.take().is_none() {
-            return Accepted::Pause;
+            return Accepted::Pause(now + PAUSE);
         }
         let closed = listener.accept().is_ok();
         self.reserve = self.core.waker.as_fd().try_clone_to_owned().ok();
-        if closed && self.reserve.is_some() { Accepted::Go } else { Accepted::Pause }
+        if closed && self.reserve.is_some() { Accepted::Go } else { Accepted::Pause(now + PAUSE) }
     }
 
     /// Whether TCP has all the connections that it may have.

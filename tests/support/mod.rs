@@ -291,6 +291,7 @@ pub struct Setup {
     supervisord: String,
     sections: String,
     port: Option<u16>,
+    told_port: Option<u16>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     bare: bool,
@@ -316,6 +317,7 @@ impl Setup {
             supervisord: String::new(),
             sections: String::new(),
             port: None,
+            told_port: None,
             args: Vec::new(),
             env: Vec::new(),
             bare: false,
@@ -356,6 +358,12 @@ impl Setup {
     /// Adds a TCP listener on a free port.
     pub fn tcp(mut self) -> Setup {
         self.port = Some(free_port());
+        self
+    }
+
+    /// Says that a section added by the test has a TCP listener of 127.0.0.1 on this port.
+    pub fn at_port(mut self, port: u16) -> Setup {
+        self.told_port = Some(port);
         self
     }
 
@@ -629,7 +637,8 @@ impl TestDaemon {
 
     /// The port of the TCP listener.
     pub fn port(&self) -> u16 {
-        self.setup.port.expect("Setup::tcp was not called")
+        let port = self.setup.port.or(self.setup.told_port);
+        port.expect("neither Setup::tcp nor Setup::at_port was called")
     }
 
     /// A connection of XML-RPC over the unix socket.

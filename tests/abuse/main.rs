@@ -1,0 +1,163 @@
+//! What bad clients may do to the daemon, as a list: during and after each item everybody else is
+//! answered about as soon as without it, memory stays bounded, and no connection is left over.
+//! tiny_http has to go through the same list, and fails.
+//!
+//! How fast and how large is compared with the same daemon at rest in the same run, so that the
+//! machine hardly matters.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a test ends by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod list;
+mod probe;
+mod tiny;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use list::LIST;
+use probe::{Probe, Probing};
+use support::rpc::request;
+use support::{Setup, Side, TestDaemon, alive, wait_for};
+
+/// What the daemon may need at its peak beyond what it needs at rest: the 32 MiB of bodies that it
+/// takes in at a time, and as much for copies and for what allocators keep.
+const MEMORY: u64 = 64 << 20;
+
+/// Nothing on the list takes as long, nor does the way back to rest.
+const TIME: Duration = Duration::from_secs(30);
+
+/// Whoever is abused.
+pub struct Target {
+    pub pid: i32,
+    pub port: u16,
+    pub unix: Option<PathBuf>,
+}
+
+/// They measure, so they take turns.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Descriptors that a process has open.
+pub fn descriptors(pid: i32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// Bytes of memory that a process had at its peak.
+fn peak(pid: i32) -> u64 {
+    let status = support::read(format!("/proc/{pid}/status").as_ref());
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) << 10
+}
+
+/// Goes through the list up to the first item that the target does not stand, and tells why.
+/// `fresh` gives a target for each item.
+fn stands<T>(mut fresh: impl FnMut() -> (Target, T), patience: Duration) -> Result<(), String> {
+    for item in LIST {
+        let (target, keep) = fresh();
+        let probe = Probe { port: target.port, unix: target.unix.clone(), patience };
+        let idle = probe.rest();
+        let (open, memory) = (descriptors(target.pid), peak(target.pid));
+        let begin = Instant::now();
+        let probing = item.others_meanwhile.then(|| Probing::start(&probe));
+        let mut outcome = (item.act)(&target);
+        if let Some(probing) = probing {
+            outcome = outcome.and(probing.stop().compare(&idle));
+        }
+        let took = begin.elapsed();
+        outcome = outcome
+            .and_then(|()| require(alive(target.pid), "it ended"))
+            .and_then(|()| require(took < TIME, format!("it took {took:?}")))
+            .and_then(|()| probe.rest().compare(&idle).map_err(|why| format!("afterwards, {why}")))
+            .and_then(|()| {
+                let grown = peak(target.pid).saturating_sub(memory);
+                require(grown < MEMORY, format!("it grew by {} KiB", grown >> 10))
+            })
+            .and_then(|()| {
+                let end = Instant::now() + TIME;
+                while descriptors(target.pid) > open && Instant::now() < end {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                let now = descriptors(target.pid);
+                require(now <= open, format!("{now} descriptors were open, {open} before"))
+            });
+        let grown = peak(target.pid).saturating_sub(memory) >> 10;
+        println!("{}: {took:?}, {grown} KiB more: {outcome:?}", item.name);
+        outcome.map_err(|why| format!("{}: {why}", item.name))?;
+        drop(keep);
+    }
+    Ok(())
+}
+
+fn require(holds: bool, why: impl Into<String>) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why.into()) }
+}
+
+/// A daemon with the programs that the list calls for.
+fn daemon() -> TestDaemon {
+    let port = support::free_port();
+    let section = format!(
+        "[inet_http_server]\nport=127.0.0.1:{port}\nusername=user\npassword=secret\n\
+         [program:slow]\ncommand=/bin/sleep 1000\nstartsecs=1000\nautostart=false\nnumprocs=100\n\
+         process_name=%(process_num)d\n"
+    );
+    Setup::new().section(&section).at_port(port).start()
+}
+
+#[test]
+fn the_daemon_stands_the_list() {
+    if !Side::ours_only("the original is hurt by most of the list") {
+        return;
+    }
+    let _turn = alone();
+    let fresh = || {
+        let d = daemon();
+        let target = Target { pid: d.pid, port: d.port(), unix: Some(d.path("s.sock")) };
+        (target, d)
+    };
+    stands(fresh, Duration::from_secs(10)).unwrap();
+}
+
+/// The reason for a server of our own. The day that this fails, tiny_http can be had instead.
+#[test]
+fn tiny_http_does_not_stand_it() {
+    if tiny::is_server() {
+        return tiny::serve();
+    }
+    let _turn = alone();
+    let fresh = || {
+        let server = tiny::Server::start();
+        (Target { pid: server.pid(), port: server.port, unix: None }, server)
+    };
+    let outcome = stands(fresh, Duration::from_secs(2));
+    assert!(outcome.is_err(), "tiny_http stands the whole list: have it instead of ours");
+}
+
+#[test]
+fn a_hundred_waiting_starts_hold_nobody_up() {
+    let _turn = alone();
+    let d = daemon();
+    let mut waits: Vec<_> = (0..100).map(|_| d.rpc()).collect();
+    for (n, connection) in waits.iter_mut().enumerate() {
+        let body = request("supervisor.startProcess", &format!("<string>slow:{n}</string>"));
+        let head = format!("POST /RPC2 HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
+        connection.send(format!("{head}{body}").as_bytes()).unwrap();
+    }
+    wait_for("all starts", 30, || (d.state("slow:99") == "STARTING").then_some(()));
+    let patience = Duration::from_secs(10);
+    let probe = Probe { port: d.port(), unix: Some(d.path("s.sock")), patience };
+    let median = probe.rest().median();
+    assert!(median < Duration::from_millis(10), "{median:?}");
+}
