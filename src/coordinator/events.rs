@@ -90,9 +90,16 @@ impl Events {
     }
 
     /// A group is no longer active.
-    pub fn unsubscribe(&mut self, group: &str, now: Now) {
-        self.pools.retain(|active| *active.group != *group);
+    pub fn unsubscribe(&mut self, group: &str, now: Now, out: &mut Vec<Effect>) {
+        let leaves = |active: &ActivePool| *active.group == *group;
+        self.pools.iter_mut().filter(|active| leaves(active)).for_each(|active| active.finish(out));
+        self.pools.retain(|active| !leaves(active));
         self.listen(now);
+    }
+
+    /// No pool hears anything more.
+    pub fn finish(&mut self, out: &mut Vec<Effect>) {
+        self.pools.iter_mut().for_each(|active| active.finish(out));
     }
 
     /// The pools have changed.
@@ -113,6 +120,15 @@ impl Events {
         for active in &mut self.pools {
             active.pool.offer(&mut event, &mut self.serials, now.mono, &mut effects);
             active.pass_on(&mut effects, out);
+        }
+    }
+
+    /// A process enters a state; its event is about to be offered.
+    pub fn enters(&mut self, group: &str, process: ProcessId, state: ProcessState) {
+        if state != ProcessState::Running {
+            self.with_member(group, process, &mut Vec::new(), |pool, member, _| {
+                pool.leaves(member);
+            });
         }
     }
 
@@ -151,6 +167,11 @@ impl Events {
         self.pools.iter_mut().find_map(|active| active.broken.pop())
     }
 
+    /// A group is a pool that has not heard everything yet, and can.
+    pub fn owes(&self, group: &str) -> bool {
+        self.pools.iter().any(|active| *active.group == *group && active.pool.owes())
+    }
+
     /// What is due.
     pub fn deadline(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut effects = Vec::new();
@@ -186,6 +207,12 @@ impl Events {
 }
 
 impl ActivePool {
+    fn finish(&mut self, out: &mut Vec<Effect>) {
+        let mut effects = Vec::new();
+        self.pool.finish(&mut effects);
+        self.pass_on(&mut effects, out);
+    }
+
     fn pass_on(&mut self, effects: &mut Vec<pool::Effect>, out: &mut Vec<Effect>) {
         let ActivePool { members, broken, on_error, .. } = self;
         let id = |member: MemberIndex| members.get(member.0).copied();

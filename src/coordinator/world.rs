@@ -34,6 +34,10 @@ const STOP_REPORT: Duration = Duration::from_secs(2);
 /// How often the daemon's own wait for the last processes is told.
 const SHUTDOWN_REPORT: Duration = Duration::from_secs(3);
 
+/// How long a pool of listeners may take, before it is stopped with the daemon, to hear what has
+/// happened until then. Not longer than Supervisor's pause between two groups.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Tells processes apart, also those of a group that was removed and added again. In the order
 /// of addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,6 +198,8 @@ struct Waiter {
 struct Leaving {
     /// Names of the groups that are still to be stopped, the next one last.
     groups: Vec<String>,
+    /// The next one is a pool that has not heard everything: when it is stopped nevertheless.
+    hearing_until: Option<Mono>,
     report_at: Mono,
     finished: bool,
 }
@@ -290,7 +296,9 @@ impl World {
     /// When [`Event::Deadline`] has something to do; zero: now.
     pub fn next_deadline(&self) -> Option<Mono> {
         let process = self.due.first().map(|(mono, _)| *mono);
-        let leaving = self.leaving.as_ref().filter(|l| !l.finished).map(|l| l.report_at);
+        let leaving = self.leaving.as_ref().filter(|leaving| !leaving.finished);
+        let leaving =
+            leaving.into_iter().flat_map(|l| l.hearing_until.into_iter().chain([l.report_at]));
         let events = self.events.next_deadline();
         let socket = self.sockets.next_deadline();
         process.into_iter().chain(socket).chain(self.wait_report).chain(leaving).chain(events).min()
@@ -379,6 +387,7 @@ impl World {
             {
                 entered = Some(transition.to);
                 let (process, group) = (member.process.program.name.as_str(), &*member.group);
+                self.events.enters(group, id, transition.to);
                 let origin = Origin { process, group };
                 if self.events.wanted().wants(payload::state_kind(transition.to)) {
                     let event = payload::Event::process_state(origin, transition);
@@ -717,7 +726,7 @@ impl World {
         self.groups.retain(|group| group.options.name != name);
         self.forget_sockets(&members, out);
         out.push(Effect::Removed(members));
-        self.events.unsubscribe(name, now);
+        self.events.unsubscribe(name, now, out);
         self.events.offer(payload::Event::group_removed(name), now, out);
         Ok(())
     }
@@ -730,14 +739,15 @@ impl World {
         self.bouncing.clear();
         if self.leaving.is_none() {
             let groups = self.groups.iter().map(|group| group.options.name.clone()).collect();
-            self.leaving = Some(Leaving { groups, report_at: now.mono, finished: false });
+            self.leaving =
+                Some(Leaving { groups, hearing_until: None, report_at: now.mono, finished: false });
             let all: Vec<ProcessId> = self.members.keys().copied().collect();
             for id in all {
                 self.schedule(id);
             }
             self.events.offer(payload::Event::supervisor_stopping(), now, out);
             self.settle_sockets(now, self.sockets.ids(), out);
-            self.stop_next_group(now, out);
+            self.turn_to_next_group(now, out);
         }
     }
 
@@ -746,13 +756,34 @@ impl World {
         if self.leaving.as_ref().is_none_or(|leaving| leaving.finished) {
             return;
         }
+        if self.has_heard(now) {
+            self.stop_next_group(now, out);
+        }
         while self.current_group_is_down() {
             if let Some(leaving) = &mut self.leaving {
                 leaving.groups.pop();
             }
-            self.stop_next_group(now, out);
+            self.turn_to_next_group(now, out);
         }
         self.report_shutdown(now, out);
+    }
+
+    /// The pool whose turn it is to stop has heard everything, or had its time.
+    fn has_heard(&self, now: Now) -> bool {
+        let Some(leaving) = &self.leaving else { return false };
+        let Some(until) = leaving.hearing_until else { return false };
+        now.mono >= until || !leaving.groups.last().is_some_and(|name| self.events.owes(name))
+    }
+
+    /// Stops the next group, a pool of listeners only once it has heard what has happened: they
+    /// are stopped last to hear of the end of the others.
+    fn turn_to_next_group(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let Some(leaving) = &mut self.leaving else { return };
+        let owes = leaving.groups.last().is_some_and(|name| self.events.owes(name));
+        leaving.hearing_until = owes.then(|| now.mono + LAST_WORDS);
+        if !owes {
+            self.stop_next_group(now, out);
+        }
     }
 
     fn current_group_is_down(&self) -> bool {
@@ -763,9 +794,9 @@ impl World {
     }
 
     fn stop_next_group(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let Some(name) = self.leaving.as_ref().and_then(|l| l.groups.last()).cloned() else {
-            return;
-        };
+        let Some(leaving) = &mut self.leaving else { return };
+        leaving.hearing_until = None;
+        let Some(name) = leaving.groups.last().cloned() else { return };
         let Ok(group) = self.group(&name) else { return };
         let mut members: Vec<(i64, ProcessId)> = group
             .members
@@ -804,6 +835,7 @@ impl World {
         if finished {
             let all: Vec<ProcessId> = self.members.keys().copied().collect();
             self.forget_sockets(&all, out);
+            self.events.finish(out);
             out.push(Effect::Finished(self.state));
         } else if is_due {
             let named =

@@ -58,6 +58,11 @@ impl Overflow {
         loss
     }
 
+    /// What is to be told before nothing more can be.
+    pub fn rest(&mut self) -> Option<Loss> {
+        self.gathered.take()
+    }
+
     /// When [`Overflow::due`] has something to tell.
     pub fn next_deadline(&self) -> Option<Mono> {
         self.until.filter(|_| self.gathered.is_some())
@@ -116,6 +121,17 @@ mod tests {
         let told = Loss { serial: Serial(12), others: 2 };
         assert_eq!(overflow.lose(Serial(12), Duration::from_secs(2)), Some(told));
         assert_eq!(overflow.due(Duration::from_secs(9)), None);
+    }
+
+    #[test]
+    fn the_rest_is_told_once() {
+        let mut overflow = Overflow::default();
+        for number in 0..13 {
+            overflow.lose(Serial(number), Duration::ZERO);
+        }
+        assert_eq!(overflow.rest(), Some(Loss { serial: Serial(12), others: 2 }));
+        assert_eq!(overflow.rest(), None);
+        assert_eq!(overflow.next_deadline(), None);
     }
 
     #[test]

@@ -141,9 +141,16 @@ impl Member {
     }
 
     fn can_take(&self) -> bool {
-        self.is_running
+        self.takes_part()
             && self.child.stdin == StdinState::Open
             && self.child.listener.state() == ListenerState::Ready
+    }
+
+    /// It may yet take an event or answer for one.
+    fn takes_part(&self) -> bool {
+        self.is_running
+            && self.child.stdin != StdinState::Closed
+            && self.child.listener.state() != ListenerState::Unknown
     }
 }
 
@@ -208,6 +215,20 @@ impl Pool {
         self.dispatch(now, out);
     }
 
+    /// Events wait for it, or for a member's result, and a member still takes part.
+    pub fn owes(&self) -> bool {
+        let waits = !self.buffer.is_empty() && self.members.iter().any(Member::takes_part);
+        waits || self.members.iter().any(|m| m.takes_part() && m.child.held.is_some())
+    }
+
+    /// A member's process enters another state than RUNNING. To be told before the event of that
+    /// change is offered, which is not for this member any more.
+    pub fn leaves(&mut self, member: MemberIndex) {
+        if let Some(found) = self.members.get_mut(member.0) {
+            found.is_running = false;
+        }
+    }
+
     /// A member's process has entered a state. To be told after the event of that change was
     /// offered; RUNNING of a process that has ended meanwhile is not to be told.
     pub fn transition(
@@ -270,6 +291,12 @@ impl Pool {
         out.extend(held.as_ref().map(notice).map(Effect::Notice));
         self.give_back(held, now, out);
         self.dispatch(now, out);
+    }
+
+    /// The pool is about to be no more: what it has lost is told.
+    pub fn finish(&mut self, out: &mut Vec<Effect>) {
+        let loss = self.overflow.rest();
+        self.tell(loss, out);
     }
 
     /// Time went on to `now`.

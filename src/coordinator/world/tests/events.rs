@@ -98,8 +98,10 @@ fn groups_and_the_daemon_itself() {
         ]
     );
     let lines = play.step(Event::Leave(SupervisorState::Shutdown));
-    let place = |start: &str| lines.iter().position(|line| line.starts_with(start)).unwrap();
-    assert!(place("lis < SUPERVISOR_STATE_CHANGE_STOPPING") < place("lis STOPPING"), "{lines:?}");
+    assert_eq!(play.state("lis"), ProcessState::Running);
+    let heard = accepted(&mut play, lines);
+    assert!(heard[0].starts_with("lis < SUPERVISOR_STATE_CHANGE_STOPPING"), "{heard:?}");
+    assert_eq!(play.state("lis"), ProcessState::Stopping);
 }
 
 #[test]
@@ -139,6 +141,43 @@ fn a_listener_that_breaks_the_protocol_is_started_again_where_that_is_wished() {
     assert_eq!(play.state("lis"), ProcessState::Stopped);
 }
 
+/// It is not there any more when the event is made.
+#[test]
+fn a_listener_is_not_sent_its_own_end() {
+    let mut play = listening(&[Kind::ProcessState], ListenerError::Unknown, []);
+    let lines = play.exit("lis", 1);
+    assert!(lines.contains(&"lis EXITED".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.starts_with("lis < ")), "{lines:?}");
+}
+
+/// A listener holds the first event, and its pool's buffer takes ten: twelve are lost, the first
+/// ten of which are told singly, and another when the first comes back.
+#[test]
+fn what_was_lost_last_is_told_before_the_end() {
+    let told = |lines: &[String]| {
+        let mut lines = lines.iter().filter_map(|line| line.split("overflowed, ").nth(1));
+        lines.next().map(str::to_owned)
+    };
+    let play = || {
+        let mut play = listening(&[Kind::RemoteCommunication], ListenerError::Unknown, []);
+        for _ in 0..23 {
+            play.step(Event::Occurred(payload::Event::remote("t", "d")));
+        }
+        play
+    };
+    let want = Some("discarding event 13 and 2 before it".to_owned());
+    let mut removed = play();
+    removed.ask(stop(named("lis"), false));
+    removed.exit("lis", 0);
+    assert_eq!(told(&removed.ask(Request::Remove("lis".to_owned()))), want);
+
+    let mut left = play();
+    left.step(Event::Leave(SupervisorState::Shutdown));
+    left.sleep(1000);
+    let lines = left.exit("lis", 0);
+    assert!(lines.iter().any(|line| line.contains("overflowed")), "{lines:?}");
+}
+
 #[test]
 fn what_a_listener_held_at_its_end_is_sent_again() {
     let mut play = listening(&[Kind::RemoteCommunication], ListenerError::Unknown, []);
@@ -149,4 +188,48 @@ fn what_a_listener_held_at_its_end_is_sent_again() {
     play.sleep(0);
     let lines = says(&mut play, "READY\n");
     assert!(lines.contains(&"lis < REMOTE_COMMUNICATION type:t\nd".to_owned()), "{lines:?}");
+}
+
+/// Steps that lead to the end, the listener accepting all that it is sent.
+fn heard_at_the_end(play: &mut Play) -> Vec<String> {
+    let lines = play.step(Event::Leave(SupervisorState::Shutdown));
+    let mut heard = accepted(play, lines);
+    let lines = play.exit("a", 0);
+    heard.extend(accepted(play, lines));
+    heard
+}
+
+#[test]
+fn who_is_stopped_last_hears_of_the_end_of_the_others() {
+    let mut play = listening(
+        &[Kind::ProcessState, Kind::SupervisorStateChange],
+        ListenerError::Unknown,
+        [alone(idle("a"))],
+    );
+    let lines = play.ask(start(named("a"), false));
+    play.spawned("a");
+    play.sleep(1000);
+    accepted(&mut play, lines);
+    let heard = heard_at_the_end(&mut play);
+    assert!(heard.last().unwrap().contains("PROCESS_STATE_STOPPED processname:a"), "{heard:?}");
+    assert_eq!(play.state("lis"), ProcessState::Stopping);
+}
+
+#[test]
+fn who_does_not_answer_is_stopped_a_second_later() {
+    let mut play = listening(&[Kind::SupervisorStateChange], ListenerError::Unknown, []);
+    play.step(Event::Leave(SupervisorState::Shutdown));
+    assert_eq!(play.state("lis"), ProcessState::Running);
+    play.sleep(999);
+    assert_eq!(play.state("lis"), ProcessState::Running);
+    play.sleep(1);
+    assert_eq!(play.state("lis"), ProcessState::Stopping);
+}
+
+#[test]
+fn who_can_hear_nothing_is_not_waited_for() {
+    let mut play = listening(&[Kind::SupervisorStateChange], ListenerError::Unknown, []);
+    says(&mut play, "noise");
+    play.step(Event::Leave(SupervisorState::Shutdown));
+    assert_eq!(play.state("lis"), ProcessState::Stopping);
 }
