@@ -19,6 +19,8 @@ mod both;
 mod recorder;
 
 mod daemons;
+mod load;
 mod output;
 mod pools;
 mod states;
+mod superlance;
