@@ -48,7 +48,7 @@ fn directory_with_server() -> (PathBuf, Arc<Server<Job>>, Logger) {
         logger: logger.clone(),
         inherited: Arc::new(Inherited::default()),
         reload: Arc::new(|| panic!("a defect")),
-        prepare: Arc::new(|| Err(String::new())),
+        prepare: Arc::new(|_| Err(String::new())),
     });
     let section = HttpServer {
         section: "unix_http_server".into(),
