@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::defect::guarded;
+use super::defect::{ServerError, guarded};
 use super::methods::Service;
 use super::request::{Request, Stream};
 use super::response::{Response, http_date};
-use crate::config::options::{LogLevel, MainLog};
+use crate::config::options::MainLog;
 use crate::log::follow::{Follower, News};
 use crate::process::output::Output;
 use crate::sys::watch::Watch;
@@ -66,8 +66,8 @@ pub fn serve(service: &Arc<Service>, request: Request) {
         Ok(None) => return request.respond(Response::error(404)),
         Err(panic) => {
             let address = request.listener().server().address.shown();
-            let text = format!("{address}:Server Error: {panic}");
-            service.logger.log(LogLevel::Error, text);
+            let error = ServerError { address: &address.to_string(), details: &panic };
+            service.logger.log(error.level(), error);
             return request.respond(Response::error(500));
         }
     };
