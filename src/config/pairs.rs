@@ -21,14 +21,16 @@ use super::values::ValueError;
 pub fn pairs(text: &str) -> Result<Vec<(String, String)>, ValueError> {
     let read = tokens(text).and_then(|tokens| grouped(&tokens, text));
     let doubled = text.contains(r"\\");
-    if !doubled && !matches!(read, Err(ValueError::PairsQuote)) {
+    // Without a backslash the two differ in quotes inside words alone, and beyond ASCII.
+    let same_escapes = text.is_ascii() && !text.contains('\\');
+    if !doubled && !same_escapes && !matches!(read, Err(ValueError::PairsQuote)) {
         return read;
     }
     let Some(Ok(plain)) = plain(text).map(|tokens| grouped(&tokens, text)) else {
         return read;
     };
     match read {
-        Ok(escaped) if !only_doubled(&plain, &escaped) => Ok(escaped),
+        Ok(escaped) if !same_escapes && !only_doubled(&plain, &escaped) => Ok(escaped),
         _ => Ok(plain),
     }
 }
@@ -207,6 +209,8 @@ mod tests {
             (r#"A="C:\""#, r"A=C:\|"),
             (r#"A="C:\",B="y""#, r"A=C:\|B=y|"),
             ("A=it's", "A=it's|"),
+            ("A=don't,B=can't", "A=don't|B=can't|"),
+            ("A=x'y'z", "A=x'y'z|"),
             (r#"A="a\\\"b""#, r#"A=a\"b|"#),
             ("A='it's'", "! No closing quotation"),
             ("A=x'", "! No closing quotation"),

@@ -96,6 +96,30 @@ fn environments() {
         .env("WITH_NEWLINE", "one\ntwo")
         .probes(&["a", "b", "c"]),
         row(
+            "texts that a shell would read otherwise",
+            r#"
+            [program:a]
+            command=%(here)s/probe a
+            startsecs=0
+            environment=A="x'y",B='x"y',C="a=b,c",D='$HOME',E=`,F=(x),G=-1.5e+3,H = spaced ,I="multi
+                line",J=x#y
+                ,K=~,1=one,A.B=dot,A-B=dash,L=1,L=2,
+            [program:backslashes]
+            command=%(here)s/probe backslashes
+            startsecs=0
+            environment=A="C:\dir\new",B='\d+',C="\\",D="C:\",E='\',F="\\d\\w"
+            [program:apostrophe]
+            command=%(here)s/probe apostrophe
+            startsecs=0
+            environment=A=it's
+            [program:apostrophes]
+            command=%(here)s/probe apostrophes
+            startsecs=0
+            environment=A=don't,B=can't,C=x'y'z
+            "#,
+        )
+        .probes(&["a", "backslashes", "apostrophe", "apostrophes"]),
+        row(
             "the server's URL",
             "
             [program:auto]
