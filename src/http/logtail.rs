@@ -66,7 +66,7 @@ pub fn serve(service: &Arc<Service>, request: Request) {
         Ok(None) => return request.respond(Response::error(404)),
         Err(panic) => {
             let address = request.listener().server().address.shown();
-            let error = ServerError { address: &address.to_string(), details: &panic };
+            let error = ServerError { address, details: &panic };
             service.logger.log(error.level(), error);
             return request.respond(Response::error(500));
         }
