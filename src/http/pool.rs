@@ -43,6 +43,11 @@ fn route(service: &Arc<Service>, server: &Arc<Server<Job>>, request: Request) {
     if request.path().starts_with("/logtail") || request.path().starts_with("/mainlogtail") {
         return logtail::serve(service, request);
     }
+    // For whoever asks from time to time whether the daemon answers.
+    let asked = matches!(request.method(), "GET" | "POST");
+    if asked && request.path().trim_start_matches('/') == "ok.html" {
+        return request.respond(Response::new(200).header("Content-Type", "text/plain").body("OK"));
+    }
     let status = if matches!(request.method(), "GET" | "HEAD") { 404 } else { 400 };
     request.respond(Response::error(status));
 }

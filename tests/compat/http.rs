@@ -195,6 +195,25 @@ fn http_errors_are_the_same_byte_for_byte() {
 }
 
 #[test]
+fn who_asks_whether_all_is_well_is_told_so() {
+    let d = one();
+    for request in ["GET /ok.html", "GET //ok.html?x=y", "POST /ok.html"] {
+        let (head, body) = raw(&d, &format!("{request} HTTP/1.1\r\nContent-Length: 1\r\n\r\nx"));
+        assert_eq!(
+            head,
+            "HTTP/1.1 200 OK\r\nServer: Medusa/1.12\r\nDate: DATE\r\nContent-Type: text/plain\r\n\
+             Content-Length: 2\r\n\r\n",
+            "{request}"
+        );
+        assert_eq!(body, "OK", "{request}");
+    }
+    for (request, status) in [("GET /ok.htm", "404"), ("DELETE /ok.html", "400")] {
+        let (head, _) = raw(&d, &format!("{request} HTTP/1.1\r\n\r\n"));
+        assert_eq!(head.split(' ').nth(1), Some(status), "{request}");
+    }
+}
+
+#[test]
 fn a_kept_connection_serves_call_after_call() {
     let d = one();
     let mut connection = Connection::tcp(d.port()).unwrap();
