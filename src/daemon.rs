@@ -4,10 +4,10 @@ mod account;
 mod check;
 mod command_line;
 mod limits;
+mod listeners;
 mod restart;
 
 use std::cell::RefCell;
-use std::fmt;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -27,10 +27,7 @@ use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
 use crate::child::turns::Turns;
 use crate::config::error::ConfigError;
-use crate::config::host::Host as _;
-use crate::config::options::{
-    HttpServer, LogLevel, MainLog, Notice, NoticeLevel, Options, ServerAddress,
-};
+use crate::config::options::{LogLevel, MainLog, Notice, NoticeLevel, Options};
 use crate::coordinator::message::{Handle, MAILBOX, Message};
 use crate::coordinator::prepare::{self, LogDirectory, NewGroup};
 use crate::coordinator::run::{Coordinator, Means};
@@ -45,7 +42,7 @@ use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::users::Machine;
-use crate::sys::{clock, config_files, errno, privileges, signals, syslog};
+use crate::sys::{config_files, errno, privileges, signals, syslog};
 
 /// Said when root runs the daemon without having asked for it.
 const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no \
@@ -162,7 +159,7 @@ impl Ready {
         let sinks = Sinks::open(&setup).map_err(|error| log_failure(&setup, &error))?;
         let account = account.map(Account::open).transpose()?;
         tell_notices(&logger, &options, &told);
-        let listeners = open_listeners(&options)?;
+        let listeners = listeners::open(&options)?;
         let pidfile = take_pidfile(&main.pidfile, &logger)?;
         // No other instance can be the one that has them.
         if let Err(error) = prepare::try_sockets(&options.groups, &[], &logger) {
@@ -170,7 +167,7 @@ impl Ready {
             return Err(error.to_string().into());
         }
         let (log_directory, groups) = prepare_groups(&options, &logger);
-        tell_listeners(&logger, &listeners, &options.rpc_interfaces);
+        listeners::tell(&logger, &listeners, &options.rpc_interfaces);
         let options = Arc::new(options);
         let parent = None;
         Ok(Ready {
@@ -344,8 +341,8 @@ impl Serving {
             // Its lock must not stand in the way of the next.
             drop(log_directory);
             (log_directory, groups) = prepare_groups(&options, &logger);
-            settle_listeners(&logger, &next.listeners);
-            tell_listeners(&logger, &next.listeners, &options.rpc_interfaces);
+            listeners::settle(&logger, &next.listeners);
+            listeners::tell(&logger, &next.listeners, &options.rpc_interfaces);
             restart.now_listening(next.listeners.clone());
             server.set_listeners(next.listeners);
             pidfile = move_pidfile(pidfile, &options.supervisord.pidfile, &logger);
@@ -412,61 +409,6 @@ fn tell_notices(logger: &Logger, options: &Options, told: &[Notice]) {
     for (level, log_level) in levels {
         for notice in options.notices.iter().chain(told).filter(|notice| notice.level == level) {
             logger.log(log_level, &notice.text);
-        }
-    }
-}
-
-fn open_listeners(options: &Options) -> Result<Vec<Listener>, String> {
-    let say = &mut |line: &str| {
-        let _ = writeln!(io::stderr(), "{line}");
-    };
-    let open = |server| Listener::open(server, say).map_err(|error| error.to_string());
-    options.servers.iter().map(open).collect()
-}
-
-/// Listeners that stay take mode and owner of their sections once nothing can fail any more.
-fn settle_listeners(logger: &Logger, listeners: &[Listener]) {
-    for error in listeners.iter().filter_map(|listener| listener.settle().err()) {
-        logger.log(LogLevel::Error, error);
-    }
-}
-
-fn tell_listeners(logger: &Logger, listeners: &[Listener], interfaces: &[String]) {
-    for listener in listeners {
-        let server = listener.info().server();
-        logger.log(LogLevel::Trace, Started(server));
-        for name in interfaces {
-            logger.log(LogLevel::Info, format_args!("RPC interface '{name}' initialized"));
-        }
-        if server.credentials.is_none() {
-            let section = &server.section;
-            logger.log(
-                LogLevel::Critical,
-                format_args!("Server '{section}' running without any HTTP authentication checking"),
-            );
-        }
-    }
-}
-
-/// The line of a server that listens from now on. The name behind "Hostname" is the configured
-/// one: looking an address up could take a minute.
-struct Started<'a>(&'a HttpServer);
-
-impl fmt::Display for Started<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let now = activity::local(clock::wall());
-        let now = now.map(|now| now.format("%a %b %e %H:%M:%S %Y").to_string());
-        let now = now.unwrap_or_default();
-        let address = self.0.address.shown();
-        write!(f, "{address}:Medusa (V1.12) started at {now}\n\tHostname: ")?;
-        match &self.0.address {
-            ServerAddress::Inet { host, port } if host.is_empty() => {
-                write!(f, "{}\n\tPort:{port}", Machine.node_name())
-            }
-            ServerAddress::Inet { host, port } => write!(f, "{host}\n\tPort:{port}"),
-            ServerAddress::Unix { file, .. } => {
-                write!(f, "<unix domain socket>\n\tPort:{file}")
-            }
         }
     }
 }
