@@ -42,7 +42,7 @@ use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::users::Machine;
-use crate::sys::{config_files, errno, privileges, signals, syslog};
+use crate::sys::{config_files, errno, heap, privileges, signals, syslog};
 
 /// Said when root runs the daemon without having asked for it.
 const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no \
@@ -60,6 +60,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub fn main() -> ExitCode {
     daemonize::fill_standard_descriptors();
     daemonize::keep_inherited_from_children();
+    heap::keep_no_large_blocks();
     let line: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = line.first().cloned().unwrap_or_else(|| "supervisord".to_owned());

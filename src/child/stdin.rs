@@ -67,7 +67,11 @@ impl Stdin {
     /// Closed.
     pub fn send_event(&mut self, event: Vec<u8>) -> Result<(), StdinError> {
         if self.pipe.is_some() {
-            self.waiting.extend(event);
+            // Copied only behind bytes that a client sent.
+            match self.waiting.is_empty() {
+                true => self.waiting = VecDeque::from(event),
+                false => self.waiting.extend(event),
+            }
             self.flush();
         }
         if self.pipe.is_none() { Err(StdinError::Closed) } else { Ok(()) }

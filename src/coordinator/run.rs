@@ -33,7 +33,7 @@ use crate::process::notice::Scope;
 use crate::process::state::SupervisorState;
 use crate::process::time::Mono;
 use crate::sys::limits::ForChildren;
-use crate::sys::{clock, code, reap, signals};
+use crate::sys::{clock, code, heap, reap, signals};
 
 /// After so long without a message the daemon is at rest, and gives back what it needed last.
 const REST: Duration = Duration::from_secs(1);
@@ -179,6 +179,7 @@ impl<'a> Coordinator<'a> {
             Ok(message) => self.receive(message),
             Err(_) if rest.is_some() => {
                 self.rest_at = None;
+                heap::give_back();
                 code::forget();
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}

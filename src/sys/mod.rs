@@ -8,6 +8,7 @@ pub mod daemonize;
 pub mod errno;
 pub mod file;
 pub mod foresee;
+pub mod heap;
 pub mod leavers;
 pub mod limits;
 pub mod net;

@@ -19,7 +19,9 @@ mod both;
 mod recorder;
 
 mod daemons;
+mod keys;
 mod load;
+mod misbehaving;
 mod output;
 mod pools;
 mod states;

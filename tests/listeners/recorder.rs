@@ -178,8 +178,10 @@ pub fn running(d: &TestDaemon, programs: &[&str]) {
 
 /// Sections with listeners that record.
 pub trait Recorders {
-    /// Adds the script.
+    /// Adds the script, and debug lines, for which `ready` waits.
     fn recorder(self) -> Self;
+    /// Adds the script alone.
+    fn quiet_recorder(self) -> Self;
     /// Adds a pool of one recorder, `lis`, that records into the file of that name.
     fn listener(self, events: &str, lines: &str) -> Self;
     /// Adds one of any name, with answers.
@@ -190,7 +192,11 @@ pub trait Recorders {
 
 impl Recorders for Setup {
     fn recorder(self) -> Setup {
-        self.supervisord("loglevel=debug").script("recorder", RECORDER)
+        self.supervisord("loglevel=debug").quiet_recorder()
+    }
+
+    fn quiet_recorder(self) -> Setup {
+        self.script("recorder", RECORDER)
     }
 
     fn listener(self, events: &str, lines: &str) -> Setup {
