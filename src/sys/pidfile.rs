@@ -17,6 +17,9 @@ pub struct Pidfile {
     file: File,
     /// Whether there was none before.
     created: bool,
+    /// It is a file. A device such as /dev/null, for who wants none, is everybody's: it is
+    /// neither locked nor emptied nor removed.
+    regular: bool,
 }
 
 /// Whatever the mask: who can write here chooses whom an administrator kills.
@@ -47,8 +50,9 @@ impl Pidfile {
             .custom_flags(libc::O_NONBLOCK)
             .open(path)
             .map_err(Taken::Failed)?;
-        if lock(&file) {
-            return Ok(Pidfile { path: path.to_owned(), file, created });
+        let regular = file.metadata().is_ok_and(|data| data.is_file());
+        if !regular || lock(&file) {
+            return Ok(Pidfile { path: path.to_owned(), file, created, regular });
         }
         let mut text = String::new();
         let _ = (&mut file).take(32).read_to_string(&mut text);
@@ -71,8 +75,10 @@ impl Pidfile {
     /// # Errors
     /// What the system says.
     pub fn write(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
+        if self.regular {
+            self.file.set_len(0)?;
+            self.file.seek(SeekFrom::Start(0))?;
+        }
         self.file.write_all(format!("{}\n", std::process::id()).as_bytes())
     }
 
@@ -88,7 +94,7 @@ impl Pidfile {
 
     /// Unlinks it, unless the name has come to mean another file.
     pub fn remove(self) {
-        if self.is_in_place() {
+        if self.regular && self.is_in_place() {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -103,4 +109,31 @@ fn lock(file: &File) -> bool {
     range.l_whence = libc::SEEK_SET as _;
     // SAFETY: the kernel reads one structure.
     unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &range) == 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_held_and_removed() {
+        let path = std::env::temp_dir().join(format!("minder-pidfile-{}", std::process::id()));
+        let mut held = Pidfile::take(&path).unwrap();
+        held.write().unwrap();
+        let pid = std::process::id().to_string();
+        assert!(matches!(Pidfile::take(&path), Err(Taken::Held(text)) if text == pid));
+        held.remove();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_device_is_written_and_left_to_others() {
+        let path = Path::new("/dev/null");
+        let mut one = Pidfile::take(path).unwrap();
+        let mut other = Pidfile::take(path).unwrap();
+        one.write().unwrap();
+        other.write().unwrap();
+        one.remove();
+        assert!(path.exists());
+    }
 }
