@@ -22,6 +22,7 @@ mod command_line;
 mod cross;
 mod ctl;
 mod debug;
+mod edges;
 mod events;
 mod fastcgi;
 mod groups;
