@@ -4,31 +4,36 @@
 //! errors; the actions stand below by subject.
 
 mod daemon;
+mod fg;
 mod groups;
 mod logs;
 mod processes;
 #[cfg(test)]
 mod tests;
 
-use std::io::{BufRead, IsTerminal as _};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use super::client::{CallError, Server, Transport};
 use super::help;
+use super::input::{Heard, Input};
+use super::interrupt;
 use super::options::Options;
 use super::output::{Exit, Output, code};
+use super::visible::Shown;
+use crate::sys::terminal::Settings;
 use crate::xml_rpc::Value;
 
 /// The version of the interface that is spoken here.
 const API_VERSION: &str = "3.0";
 
 /// What an action comes to: its lines are said already.
-type Done = Result<(), CallError>;
+pub(super) type Done = Result<(), CallError>;
 
 /// An action, with the words after its name.
-type Action = fn(&mut Session, &str) -> Done;
+pub(super) type Action = fn(&mut Session, &str) -> Done;
 
-const ACTIONS: [(&str, Action); 21] = [
+/// All actions, but those that end the shell.
+pub(super) const ACTIONS: [(&str, Action); 21] = [
     ("add", groups::add),
     ("avail", groups::avail),
     ("clear", processes::clear),
@@ -48,8 +53,7 @@ const ACTIONS: [(&str, Action); 21] = [
     ("tail", logs::tail),
     ("update", groups::update),
     ("version", daemon::version),
-    // `fg` needs the terminal as the shell will.
-    ("fg", logs::fg),
+    ("fg", fg::fg),
     ("?", Session::help),
 ];
 
@@ -67,8 +71,9 @@ pub struct Session {
     server: Server,
     interactive: bool,
     transport: Box<dyn Transport>,
-    input: Box<dyn BufRead>,
+    input: Box<dyn Input>,
     out: Output,
+    shown: Shown,
     exit: Exit,
 }
 
@@ -78,7 +83,7 @@ impl Session {
     pub fn new(
         options: &Options,
         transport: Box<dyn Transport>,
-        input: Box<dyn BufRead>,
+        input: Box<dyn Input>,
         out: Output,
     ) -> Session {
         Session {
@@ -87,6 +92,7 @@ impl Session {
             transport,
             input,
             out,
+            shown: Shown::on_stdout(options.raw),
             exit: Exit::SUCCESS,
         }
     }
@@ -124,11 +130,16 @@ impl Session {
     pub fn ask(&mut self, question: &str) -> Result<String, CallError> {
         self.out.text(question);
         self.out.flush();
-        let mut line = Vec::new();
-        if self.input.read_until(b'\n', &mut line)? == 0 {
-            return Err(CallError::EndOfInput);
+        match self.input.line(None)? {
+            Heard::Line(line) => Ok(line),
+            Heard::End | Heard::Interrupted => Err(CallError::EndOfInput),
         }
-        Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    /// The daemon that is spoken to now.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// Runs an action, with a login in between if the daemon wants one and a user is there.
@@ -252,24 +263,21 @@ fn split_line(line: &str) -> (&str, &str) {
 }
 
 /// While it lives, the terminal does not show what is typed.
-struct Hidden(bool);
+struct Hidden(Option<Settings>);
 
 impl Hidden {
     fn new() -> Hidden {
-        Hidden(std::io::stdin().is_terminal() && set_echo("-echo"))
+        // Ctrl-C has to find somebody who puts the terminal back.
+        let watched = |_: &Settings| interrupt::watch(interrupt::ENDED).is_ok();
+        let settings = Settings::now().ok().filter(watched);
+        Hidden(settings.filter(|settings| settings.hide().is_ok()))
     }
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        if self.0 {
-            set_echo("echo");
+        if let Some(settings) = &self.0 {
+            settings.put_back();
         }
     }
-}
-
-fn set_echo(mode: &str) -> bool {
-    let mut command = Command::new("stty");
-    let status = command.arg(mode).stdin(Stdio::inherit()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
 }

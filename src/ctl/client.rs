@@ -4,13 +4,16 @@
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 pub use super::error::CallError;
 use super::response::{read_body, read_head};
+use super::stream::{Background, copy_to_stdout};
 use super::url::Address;
+use super::visible::Shown;
 use crate::xml_rpc::{Value, parse_answer, write_call};
 
 /// No answer of a daemon is longer; what is has gone astray.
@@ -41,7 +44,12 @@ pub trait Transport {
     ///
     /// # Errors
     /// See [`CallError`].
-    fn stream(&mut self, server: &Server, path: &str) -> Result<StreamEnd, CallError>;
+    fn stream(&mut self, server: &Server, path: &str, shown: Shown)
+    -> Result<StreamEnd, CallError>;
+
+    /// Does the same with several paths at once, while the program goes on. What can't be
+    /// followed is told on stderr.
+    fn background(&mut self, server: &Server, paths: &[String], shown: Shown) -> Background;
 }
 
 /// Why a stream ended.
@@ -57,6 +65,7 @@ pub enum StreamEnd {
 #[derive(Debug, Default)]
 pub struct HttpClient {
     kept: Option<(Server, BufReader<Connection>)>,
+    patience: Option<Duration>,
 }
 
 impl HttpClient {
@@ -64,6 +73,18 @@ impl HttpClient {
     #[must_use]
     pub fn new() -> HttpClient {
         HttpClient::default()
+    }
+
+    /// A client that waits no longer than this for each piece of an answer.
+    #[must_use]
+    pub fn impatient(patience: Duration) -> HttpClient {
+        HttpClient { patience: Some(patience), ..HttpClient::default() }
+    }
+
+    /// A connection with room for what one read may bring of a long answer.
+    fn connect(&self, server: &Server) -> Result<BufReader<Connection>, CallError> {
+        let connection = Connection::open(server, self.patience)?;
+        Ok(BufReader::with_capacity(64 * 1024, connection))
     }
 
     /// Sends a request and reads the answer's body.
@@ -76,7 +97,7 @@ impl HttpClient {
             Some(mut connection) => match send(&mut connection, request) {
                 // The daemon may have closed it meanwhile, before it saw the request.
                 Err(error) if is_stale(&error) => {
-                    connection = connect(server)?;
+                    connection = self.connect(server)?;
                     send(&mut connection, request)?;
                     connection
                 }
@@ -84,7 +105,7 @@ impl HttpClient {
                 Ok(()) => connection,
             },
             None => {
-                let mut connection = connect(server)?;
+                let mut connection = self.connect(server)?;
                 send(&mut connection, request)?;
                 connection
             }
@@ -129,14 +150,18 @@ impl Transport for HttpClient {
         }
     }
 
-    fn stream(&mut self, server: &Server, path: &str) -> Result<StreamEnd, CallError> {
-        super::stream::copy_to_stdout(server, path)
+    fn stream(
+        &mut self,
+        server: &Server,
+        path: &str,
+        shown: Shown,
+    ) -> Result<StreamEnd, CallError> {
+        copy_to_stdout(server, path, shown)
     }
-}
 
-/// A connection with room for what one read may bring of a long answer.
-fn connect(server: &Server) -> Result<BufReader<Connection>, CallError> {
-    Ok(BufReader::with_capacity(64 * 1024, Connection::open(server)?))
+    fn background(&mut self, server: &Server, paths: &[String], shown: Shown) -> Background {
+        Background::start(server, paths, shown)
+    }
 }
 
 /// Writes the request and waits for the first byte of the answer.
@@ -182,17 +207,28 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    /// Connects to the server.
-    pub(super) fn open(server: &Server) -> Result<Connection, CallError> {
+    /// Connects to the server; what is read from it comes in time or fails.
+    pub(super) fn open(
+        server: &Server,
+        patience: Option<Duration>,
+    ) -> Result<Connection, CallError> {
         match Address::parse(&server.url).map_err(CallError::BadUrl)? {
-            Address::Unix { path } => Ok(Connection::Unix(UnixStream::connect(path)?)),
+            Address::Unix { path } => {
+                let stream = UnixStream::connect(path).map_err(unix_error)?;
+                stream.set_read_timeout(patience)?;
+                Ok(Connection::Unix(stream))
+            }
             Address::Tcp { host, port } => {
                 let addresses = (host.as_str(), port).to_socket_addrs().map_err(|error| {
                     let text = error.to_string();
                     CallError::Lookup(text.rsplit(": ").next().unwrap_or_default().to_owned())
                 })?;
                 let addresses: Vec<_> = addresses.collect();
-                let stream = TcpStream::connect(addresses.as_slice())?;
+                let stream = match (patience, addresses.first()) {
+                    (Some(patience), Some(first)) => TcpStream::connect_timeout(first, patience)?,
+                    _ => TcpStream::connect(addresses.as_slice())?,
+                };
+                stream.set_read_timeout(patience)?;
                 // A request is one write; waiting to fill a segment would only delay it.
                 stream.set_nodelay(true)?;
                 Ok(Connection::Tcp(stream))
@@ -215,6 +251,16 @@ impl Connection {
             Connection::Tcp(stream) => stream.shutdown(Shutdown::Both),
             Connection::Unix(stream) => stream.shutdown(Shutdown::Both),
         };
+    }
+}
+
+/// The system was not asked about a path that is no path for a socket: such an error has no number.
+fn unix_error(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        None if error.kind() == io::ErrorKind::InvalidInput => {
+            io::Error::new(error.kind(), "AF_UNIX path too long")
+        }
+        _ => error,
     }
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 /// The file, as far as there is one. Nothing that fails here is worth a word to the user.
 #[derive(Debug)]
 pub(super) struct History {
+    path: Option<String>,
     file: Option<File>,
     /// A line twice in a row is kept once.
     last: String,
@@ -19,8 +20,16 @@ impl History {
     pub(super) fn open(path: Option<&str>) -> History {
         let open = |path| OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         let typed = io::stdin().is_terminal() && io::stdout().is_terminal();
-        let file = path.filter(|_| typed).and_then(|path| open(path).ok());
-        History { file, last: String::new() }
+        let path = path.filter(|_| typed);
+        let file = path.and_then(|path| open(path).ok());
+        History { path: path.map(str::to_owned), file, last: String::new() }
+    }
+
+    /// The lines of earlier shells, oldest first.
+    pub(super) fn earlier(&self) -> Vec<String> {
+        let bytes = self.path.as_ref().and_then(|path| std::fs::read(path).ok());
+        let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+        text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
     /// Keeps a line.

@@ -10,18 +10,22 @@ pub mod client;
 mod error;
 mod help;
 mod history;
+pub mod input;
+mod interrupt;
 pub mod options;
 pub mod output;
 mod response;
 mod shell;
-mod stream;
+pub mod stream;
 mod url;
+pub mod visible;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use actions::Session;
 use client::HttpClient;
+use input::Stdin;
 use options::{Options, Refusal};
 use output::Output;
 
@@ -47,10 +51,10 @@ pub fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "{warning}");
     }
     let client = HttpClient::new();
-    let input = io::stdin().lock();
-    let mut session = Session::new(&options, Box::new(client), Box::new(input), Output::stdout());
+    let input = Box::new(Stdin::default());
+    let mut session = Session::new(&options, Box::new(client), input, Output::stdout());
     if options.words.is_empty() {
-        shell::run(&mut session, &options.prompt, options.history_file.as_deref());
+        shell::run(&mut session, &options);
         return ExitCode::SUCCESS;
     }
     session.run(&options.words.join(" "));

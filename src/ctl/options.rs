@@ -26,6 +26,8 @@ pub struct Options {
     pub history_file: Option<String>,
     /// Whether questions may be asked.
     pub interactive: bool,
+    /// Whether logs go to a terminal as they are, control characters and all.
+    pub raw: bool,
     /// The action and its arguments; none: the shell.
     pub words: Vec<String>,
 }
@@ -60,6 +62,7 @@ impl Options {
             prompt: file.prompt,
             history_file: given.history_file.or(file.history_file),
             interactive: given.interactive || given.words.is_empty(),
+            raw: given.raw,
             words: given.words,
         })
     }
@@ -74,6 +77,7 @@ struct Given {
     username: Option<String>,
     password: Option<String>,
     history_file: Option<String>,
+    raw: bool,
     words: Vec<String>,
 }
 
@@ -102,6 +106,8 @@ const GRAMMAR: Grammar = Grammar {
             Some('i'),
             "Ask before reload and shutdown, and for a login where one is needed",
         ),
+        Row::flag("raw", None, "Show the control characters of logs to a terminal as they are")
+            .new_here(),
     ],
     words: Some(("ACTION", "What to do, and with what; without it a shell reads actions")),
     after_help: "The action \"help\" lists the actions.",
@@ -124,6 +130,7 @@ fn parse(line: &[String]) -> Result<Given, Refusal> {
         username: parsed.text("username"),
         password: parsed.text("password"),
         history_file: parsed.text("history_file"),
+        raw: parsed.flag("raw"),
         words: parsed.words,
     })
 }
@@ -183,6 +190,11 @@ mod tests {
             );
         }
         assert!(parse_words(&["--inter"]).unwrap().interactive);
+        let given = parse_words(&["--raw", "tail", "--raw"]).unwrap();
+        assert_eq!(
+            (given.raw, given.words.as_slice()),
+            (true, ["tail", "--raw"].map(Into::into).as_slice())
+        );
     }
 
     #[test]

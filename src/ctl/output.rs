@@ -62,6 +62,11 @@ impl Output {
         self.pending.extend_from_slice(text.as_bytes());
     }
 
+    /// Adds bytes that need not be text.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+    }
+
     /// Lets the user see all that was added so far.
     pub fn flush(&mut self) {
         if self.to_stdout && !self.pending.is_empty() {

@@ -1,82 +1,117 @@
-//! `tail -f` and `maintail -f`: the daemon's stream to stdout, until Ctrl-C.
+//! `tail -f`, `maintail -f` and the output side of `fg`: the daemon's streams to stdout.
 
 use std::io::{self, BufReader, Write as _};
-use std::sync::{Mutex, OnceLock, PoisonError};
-
-use signal_hook::consts::SIGINT;
-use signal_hook::iterator::Signals;
+use std::thread::JoinHandle;
 
 use super::client::{CallError, Connection, Server, StreamEnd, head};
+use super::interrupt::{self, Streams};
 use super::response::{read_body, read_head};
 use super::url::Address;
+use super::visible::{Pieces, Shown};
 
-/// Copies what `GET path` answers to stdout, each piece as it comes.
-pub(super) fn copy_to_stdout(server: &Server, path: &str) -> Result<StreamEnd, CallError> {
-    let mut connection = Connection::open(server)?;
-    watch_interrupts()?;
-    set_current(Some(connection.try_clone()?));
-    let address = Address::parse(&server.url).map_err(CallError::BadUrl)?;
-    let mut request = head(server, &address, "GET", path);
-    request.extend_from_slice(b"Accept: */*\r\n\r\n");
-    let copied = connection.write_all(&request).map_err(CallError::from);
-    let copied = copied.and_then(|()| copy(connection));
-    // The handle is gone if Ctrl-C took it to end the connection.
-    let interrupted = !set_current(None);
+/// Copies what `GET path` answers to stdout, each piece as it comes, until Ctrl-C.
+pub(super) fn copy_to_stdout(
+    server: &Server,
+    path: &str,
+    shown: Shown,
+) -> Result<StreamEnd, CallError> {
+    let connection = Connection::open(server, None)?;
+    interrupt::watch(0)?;
+    let streams = Streams::new(vec![connection.try_clone()?]);
+    let copied = copy(connection, server, path, shown);
     match copied {
-        _ if interrupted => Ok(StreamEnd::Interrupted),
-        Ok(()) => Ok(StreamEnd::Closed),
-        Err(CallError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Ok(StreamEnd::Closed)
-        }
+        _ if streams.are_ended() => Ok(StreamEnd::Interrupted),
         Err(error) => Err(error),
+        Ok(()) => Ok(StreamEnd::Closed),
     }
 }
 
-fn copy(connection: Connection) -> Result<(), CallError> {
+/// Why a stream does not go on, for stderr: stdout belongs to the log.
+pub(super) fn failure(server: &Server, path: &str, error: &CallError) -> String {
+    let reason = match error {
+        CallError::Status { code, .. } => format!("Cannot read, status code {code}"),
+        error => format!("Cannot connect, error: <class '{}'> ({error})", error.kind()),
+    };
+    format!("{}{path} {reason}\n", server.url)
+}
+
+/// Streams that go to stdout while the program does something else.
+#[derive(Debug, Default)]
+pub struct Background {
+    connections: Vec<Connection>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Background {
+    /// Follows these paths. One that can't be followed is told on stderr.
+    pub(super) fn start(server: &Server, paths: &[String], shown: Shown) -> Background {
+        let mut background = Background::default();
+        for path in paths {
+            if let Err(error) = background.follow(server, path, shown) {
+                tell(&failure(server, path, &error));
+            }
+        }
+        background
+    }
+
+    fn follow(&mut self, server: &Server, path: &str, shown: Shown) -> Result<(), CallError> {
+        let connection = Connection::open(server, None)?;
+        self.connections.push(connection.try_clone()?);
+        let (server, path) = (server.clone(), path.to_owned());
+        let thread = std::thread::Builder::new().name(path.clone());
+        self.threads.push(thread.spawn(move || {
+            if let Err(error) = copy(connection, &server, &path, shown) {
+                tell(&failure(&server, &path, &error));
+            }
+        })?);
+        Ok(())
+    }
+
+    /// Ends the streams: nothing of them is shown any more.
+    pub(super) fn end(self) {
+        for connection in &self.connections {
+            connection.end();
+        }
+        for thread in self.threads {
+            // One that panicked has ended too.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A stderr that is closed can't be told of anything.
+fn tell(line: &str) {
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// Asks for the path, and copies until the connection ends.
+fn copy(
+    mut connection: Connection,
+    server: &Server,
+    path: &str,
+    shown: Shown,
+) -> Result<(), CallError> {
+    let address = Address::parse(&server.url).map_err(CallError::BadUrl)?;
+    let mut request = head(server, &address, "GET", path);
+    request.extend_from_slice(b"Accept: */*\r\n\r\n");
+    connection.write_all(&request)?;
     let mut reader = BufReader::with_capacity(64 * 1024, connection);
     let head = read_head(&mut reader)?;
     if head.code != 200 {
         return Err(CallError::Status { code: head.code, reason: head.reason });
     }
-    read_body(&mut reader, head.framing, &mut |piece| {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(piece)?;
-        stdout.flush()?;
-        Ok(())
-    })
-}
-
-/// The stream that Ctrl-C ends.
-fn current() -> &'static Mutex<Option<Connection>> {
-    static CURRENT: Mutex<Option<Connection>> = Mutex::new(None);
-    &CURRENT
-}
-
-/// Names the stream that Ctrl-C ends from now on; answers whether there was one before.
-fn set_current(connection: Option<Connection>) -> bool {
-    let mut current = current().lock().unwrap_or_else(PoisonError::into_inner);
-    std::mem::replace(&mut *current, connection).is_some()
-}
-
-/// From the first stream on Ctrl-C ends the stream; where there is none, the program.
-fn watch_interrupts() -> io::Result<()> {
-    static WATCHED: OnceLock<()> = OnceLock::new();
-    if WATCHED.set(()).is_err() {
-        return Ok(());
+    let mut pieces = Pieces::new(shown);
+    let copied = read_body(&mut reader, head.framing, &mut |piece| show(&pieces.next(piece)));
+    show(&pieces.rest())?;
+    match copied {
+        Err(CallError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+        copied => copied,
     }
-    let mut signals = Signals::new([SIGINT])?;
-    std::thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
-        for _ in signals.forever() {
-            let taken = current().lock().unwrap_or_else(PoisonError::into_inner).take();
-            match taken {
-                Some(connection) => connection.end(),
-                None => {
-                    // Nobody is left to be told of a failure.
-                    let _ = writeln!(io::stdout());
-                    std::process::exit(0);
-                }
-            }
-        }
-    })?;
+}
+
+fn show(bytes: &[u8]) -> Result<(), CallError> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()?;
     Ok(())
 }

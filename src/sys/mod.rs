@@ -23,6 +23,7 @@ pub mod stack;
 
 pub mod stdout;
 pub mod syslog;
+pub mod terminal;
 pub mod thread;
 pub mod users;
 pub mod watch;

@@ -1,9 +1,10 @@
-//! tail, maintail, and later fg.
+//! tail and maintail.
 
 use std::io::{self, Write as _};
 
-use super::super::client::{CallError, StreamEnd};
+use super::super::client::StreamEnd;
 use super::super::output::code;
+use super::super::stream::failure;
 use super::{Done, Session};
 use crate::config::quote::quote;
 use crate::xml_rpc::Value;
@@ -78,11 +79,6 @@ pub(super) fn maintail(session: &mut Session, arguments: &str) -> Done {
     }
 }
 
-/// Not there yet.
-pub(super) fn fg(session: &mut Session, _arguments: &str) -> Done {
-    fail(session, "ERROR: fg is not available")
-}
-
 fn fail(session: &mut Session, line: &str) -> Done {
     session.fail(line);
     Ok(())
@@ -92,7 +88,9 @@ fn fail(session: &mut Session, line: &str) -> Done {
 fn show(session: &mut Session, name: &str, method: &str, params: &[Value]) -> Done {
     let error = match session.call(method, params) {
         Ok(text) => {
-            session.out.line(text.as_str().unwrap_or_default());
+            let text = text.as_str().unwrap_or_default();
+            session.out.bytes(&session.shown.text(text.as_bytes()));
+            session.out.line("");
             return Ok(());
         }
         Err(error) => error,
@@ -112,24 +110,22 @@ fn show(session: &mut Session, name: &str, method: &str, params: &[Value]) -> Do
 fn follow(session: &mut Session, path: &str) -> Done {
     session.out.line("==> Press Ctrl-C to exit <==");
     session.out.flush();
-    let url = &session.server.url;
-    let reason = match session.transport.stream(&session.server, path) {
+    let error = match session.transport.stream(&session.server, path, session.shown) {
         Ok(StreamEnd::Closed) => return Ok(()),
         Ok(StreamEnd::Interrupted) => {
             session.out.line("");
             return Ok(());
         }
-        Err(CallError::Status { code, .. }) => format!("Cannot read, status code {code}"),
-        Err(error) => format!("Cannot connect, error: <class '{}'> ({error})", error.kind()),
+        Err(error) => error,
     };
     // A stderr that is closed can't be told of anything.
-    let _ = writeln!(io::stderr(), "{url}{path} {reason}");
+    let _ = io::stderr().write_all(failure(&session.server, path, &error).as_bytes());
     session.exit = super::Exit::FAILURE;
     Ok(())
 }
 
 /// A name as part of a path.
-fn escaped(name: &str) -> String {
+pub(super) fn escaped(name: &str) -> String {
     let mut path = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {

@@ -2,12 +2,16 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, Cursor};
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use super::super::client::{CallError, Server, StreamEnd, Transport};
+use super::super::input::{Heard, Input};
 use super::super::options::Options;
 use super::super::output::{Exit, Output};
+use super::super::stream::Background;
+use super::super::visible::Shown;
 use super::{Next, Session};
 use crate::xml_rpc::{Fault, Value};
 
@@ -41,13 +45,18 @@ impl Transport for Fake {
         daemon.answers.pop_front().expect("an answer for each call")
     }
 
-    fn stream(&mut self, _server: &Server, path: &str) -> Result<StreamEnd, CallError> {
+    fn stream(&mut self, _: &Server, path: &str, _: Shown) -> Result<StreamEnd, CallError> {
         let mut daemon = self.0.borrow_mut();
         daemon.calls.push(path.to_owned());
         daemon
             .answers
             .pop_front()
             .map_or(Ok(StreamEnd::Interrupted), |answer| answer.map(|_| StreamEnd::Closed))
+    }
+
+    fn background(&mut self, _: &Server, paths: &[String], _: Shown) -> Background {
+        self.0.borrow_mut().calls.extend_from_slice(paths);
+        Background::default()
     }
 }
 
@@ -61,18 +70,32 @@ struct Outcome {
 
 type Answers = Vec<Result<Value, CallError>>;
 
-fn session(answers: Answers, interactive: bool, input: &str) -> (Session, Rc<RefCell<Daemon>>) {
-    let daemon = Rc::new(RefCell::new(Daemon { answers: answers.into(), ..Daemon::default() }));
-    let options = Options {
+fn options(prompt: &str, interactive: bool) -> Options {
+    Options {
         server: Server { url: "http://h:1".into(), username: None, password: None },
-        prompt: "supervisor".into(),
+        prompt: prompt.into(),
         history_file: None,
         warnings: Vec::new(),
         interactive,
+        raw: false,
         words: vec![],
-    };
-    let input = Box::new(Cursor::new(input.to_owned().into_bytes()));
-    let session = Session::new(&options, Box::new(Fake(daemon.clone())), input, Output::kept());
+    }
+}
+
+/// What the user will type.
+struct Typed(VecDeque<String>);
+
+impl Input for Typed {
+    fn line(&mut self, _: Option<BorrowedFd<'_>>) -> io::Result<Heard> {
+        Ok(self.0.pop_front().map_or(Heard::End, Heard::Line))
+    }
+}
+
+fn session(answers: Answers, interactive: bool, input: &str) -> (Session, Rc<RefCell<Daemon>>) {
+    let daemon = Rc::new(RefCell::new(Daemon { answers: answers.into(), ..Daemon::default() }));
+    let options = options("supervisor", interactive);
+    let typed = Box::new(Typed(input.lines().map(str::to_owned).collect()));
+    let session = Session::new(&options, Box::new(Fake(daemon.clone())), typed, Output::kept());
     (session, daemon)
 }
 
@@ -261,7 +284,7 @@ mod lines {
     fn the_shell_shows_the_status_and_reads_lines() {
         let answers = vec![text("3.0"), list(vec![]), text("3.0"), Ok(Value::Int(5))];
         let (mut session, _) = session(answers, true, "\npid\r\n");
-        super::super::super::shell::run(&mut session, "sv", None);
+        super::super::super::shell::run(&mut session, &options("sv", true));
         assert_eq!(session.out.take(), "sv> sv> 5\nsv> \n");
     }
 

@@ -1,0 +1,107 @@
+//! Logs on a terminal: followed until Ctrl-C, and safe to look at.
+
+use std::{
+    fs::OpenOptions,
+    io::{Read, Write},
+    process::{Child, Command, Stdio},
+};
+
+use crate::{
+    daemon,
+    screen::{CTRL_C, Screen},
+    support::{Side, TestDaemon, wait_for},
+};
+
+const ODD: &[u8] = b"\x1b]0;title\x07\x1b[31mred\x9b \xff \xc3\xa4 50%\r60%\r\nend\n";
+
+fn grow(d: &TestDaemon, bytes: &[u8]) {
+    let mut log = OpenOptions::new().append(true).open(d.path("parrot.out")).unwrap();
+    log.write_all(bytes).unwrap();
+}
+
+#[test]
+fn ctrl_c_ends_it_with_a_line_and_exit_0() {
+    let d = daemon();
+    for args in [["tail", "-f", "parrot"].as_slice(), &["maintail", "-f"]] {
+        let mut screen = Screen::ctl(&d, args);
+        screen.wait("==> Press Ctrl-C to exit <==\n");
+        // Ctrl-C while it waits for more.
+        let known = if args[0] == "tail" { "ready\n" } else { "parrot" };
+        screen.wait(known);
+        screen.keys(CTRL_C);
+        assert_eq!(screen.wait_exit(), 0, "{args:?}");
+        assert!(screen.text().ends_with('\n'));
+    }
+}
+
+#[test]
+fn the_shell_goes_on_after_it() {
+    let d = daemon();
+    let mut screen = Screen::ctl(&d, &[]);
+    for _ in 0..2 {
+        screen.wait("supervisor> ");
+        screen.keys("tail -f parrot\r");
+        screen.wait("ready\n");
+        grow(&d, b"grown\n");
+        screen.wait("grown\n");
+        screen.keys(CTRL_C);
+    }
+    screen.wait("supervisor> ");
+    screen.keys("version\r");
+    screen.wait("4.3.0");
+}
+
+#[test]
+fn control_characters_are_shown_and_not_obeyed() {
+    if !Side::ours_only("the original passes them to the terminal") {
+        return;
+    }
+    let d = daemon();
+    grow(&d, ODD);
+    let shown = "\\x1b]0;title\\x07\\x1b[31mred\\x9b \\xff \u{e4} 50%\\x0d60%\nend\n";
+    let mut screen = Screen::ctl(&d, &["tail", "-f", "parrot"]);
+    screen.wait(shown);
+    let mut raw = Screen::ctl(&d, &["--raw", "tail", "-f", "parrot"]);
+    raw.wait("end\n");
+    let bytes = raw.bytes();
+    assert!(bytes.windows(8).any(|window| window == b"\x1b[31mred"), "{bytes:?}");
+    // The daemon's answer is XML, which has no such characters; the line end is one.
+    let mut screen = Screen::ctl(&d, &["tail", "parrot"]);
+    screen.wait("50%\\x0d60%\nend\n");
+    assert!(!screen.bytes().contains(&0x1b));
+}
+
+struct Following(Child);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_pipe_gets_every_byte_as_it_is() {
+    if !Side::ours_only("the original writes Undecodable") {
+        return;
+    }
+    let d = daemon();
+    let all: Vec<u8> = (0..=255).collect();
+    grow(&d, &all);
+    let mut command: Command = d.ctl_command(Side::Ours, &["tail", "-f", "parrot"]);
+    let mut child = Following(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut output = child.0.stdout.take().unwrap();
+    let wanted = [b"==> Press Ctrl-C to exit <==\nready\n".as_slice(), &all].concat();
+    let mut bytes = vec![0; wanted.len()];
+    output.read_exact(&mut bytes).unwrap();
+    assert_eq!(bytes, wanted);
+}
+
+#[test]
+fn a_daemon_that_ends_ends_it() {
+    let mut d = daemon();
+    let mut screen = Screen::ctl(&d, &["tail", "-f", "parrot"]);
+    screen.wait("ready\n");
+    d.shut_down(40);
+    wait_for("its end", 20, || Some(screen.wait_exit()));
+}
