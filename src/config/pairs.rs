@@ -26,12 +26,13 @@ pub fn pairs(text: &str) -> Result<Vec<(String, String)>, ValueError> {
     if !doubled && !same_escapes && !matches!(read, Err(ValueError::PairsQuote)) {
         return read;
     }
-    let Some(Ok(plain)) = plain(text).map(|tokens| grouped(&tokens, text)) else {
-        return read;
-    };
-    match read {
-        Ok(escaped) if !same_escapes && !only_doubled(&plain, &escaped) => Ok(escaped),
-        _ => Ok(plain),
+    match (read, plain(text).map(|tokens| grouped(&tokens, text))) {
+        (Ok(escaped), Some(Ok(plain))) if !same_escapes && !only_doubled(&plain, &escaped) => {
+            Ok(escaped)
+        }
+        (_, Some(Ok(plain))) => Ok(plain),
+        (Err(_), Some(Err(error))) if same_escapes => Err(error),
+        (read, _) => read,
     }
 }
 
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn bad_texts() {
-        for text in ["A=1 B=2", "A=", "A=foo$bar", "A=a*b", "A=1,,B=2", "A:1", "A"] {
+        for text in ["A=1 B=2", "A=", "A=foo$bar", "A=a*b", "A=1,,B=2", "A:1", "A", "it's"] {
             let expected = format!("! Unexpected end of key/value pairs in value '{text}'");
             assert_eq!(read(text), expected);
         }

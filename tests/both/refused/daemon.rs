@@ -62,6 +62,7 @@ fn environment() {
         ("environment=A=1,,B=2", "Unexpected end of key/value pairs in value 'A=1,,B=2'"),
         ("environment=A=foo$bar", "Unexpected end of key/value pairs in value 'A=foo$bar'"),
         ("environment=A=a*b", "Unexpected end of key/value pairs in value 'A=a*b'"),
+        ("environment=it's", "Unexpected end of key/value pairs in value 'it's'"),
         ("environment=A=\"x", "No closing quotation"),
         ("environment=A=\"x ; y\"", "No closing quotation"),
     ]);
