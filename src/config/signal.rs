@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::values;
+
 /// Ends a process at once.
 pub const KILL: i32 = 9;
 
@@ -73,7 +75,7 @@ pub enum Bad {
 /// What is wrong with it.
 pub fn parse(text: &str) -> Result<i32, Bad> {
     let text = text.trim();
-    if let Ok(number) = text.parse::<i64>() {
+    if let Ok(number) = values::integer(text) {
         let known = |n: i64| n == 0 || NAMES.iter().any(|(number, _)| i64::from(*number) == n);
         return match i32::try_from(number) {
             Ok(n) if known(number) => Ok(n),
@@ -102,6 +104,8 @@ mod tests {
             ("200", Err(Bad::Number)),
             ("35", Err(Bad::Number)),
             ("-1", Err(Bad::Number)),
+            ("1_5", Ok(15)),
+            ("99999999999999999999", Err(Bad::Number)),
         ];
         for (text, want) in rows {
             assert_eq!(parse(text), want, "{text}");

@@ -214,7 +214,7 @@ fn values() {
             [program:c]
             command=/bin/cat
             startsecs=0
-            stopsignal=64
+            stopsignal=6_4
             stopasgroup=false
             killasgroup=no
             umask=0

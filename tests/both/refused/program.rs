@@ -36,6 +36,10 @@ fn signals_codes_users_and_masks() {
         ("stopsignal=200", "value '200' is not a valid signal number"),
         ("stopsignal=-1", "value '-1' is not a valid signal number"),
         ("stopsignal=32", "value '32' is not a valid signal number"),
+        (
+            "stopsignal=99999999999999999999",
+            "value '99999999999999999999' is not a valid signal number",
+        ),
         ("stopsignal=40", "value '40' is not a valid signal number"),
         ("stopsignal=", "value '' is not a valid signal name"),
         ("autorestart=Sometimes", "invalid 'autorestart' value 'sometimes'"),
