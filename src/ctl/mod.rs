@@ -2,6 +2,7 @@
 //!
 //! Data's way: command line and file → [`options::Options`] → a line of words →
 //! [`actions`] → calls through [`client`] → lines by [`output`] and an exit status.
+//! Without an action `shell` asks for line after line. `interrupt` alone knows Ctrl-C.
 //! All that an action says goes to stdout, errors too: scripts read it there.
 #![forbid(unsafe_code)]
 
@@ -54,6 +55,8 @@ pub fn main() -> ExitCode {
     let input = Box::new(Stdin::default());
     let mut session = Session::new(&options, Box::new(client), input, Output::stdout());
     if options.words.is_empty() {
+        // Where it can't be watched, Ctrl-C ends the program in the system's way.
+        let _ = interrupt::watch(0);
         shell::run(&mut session, &options);
         return ExitCode::SUCCESS;
     }

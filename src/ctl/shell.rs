@@ -5,11 +5,8 @@ mod completion;
 #[cfg(feature = "line-editing")]
 mod editor;
 
-use std::io::{self, IsTerminal as _};
-
 use super::actions::{Next, Session};
 use super::history::History;
-use super::interrupt;
 use super::options::Options;
 
 /// Shows the status, then runs line after line until `exit`, `quit` or the end of input.
@@ -17,10 +14,6 @@ pub(super) fn run(session: &mut Session, options: &Options) {
     let prompt = format!("{}> ", options.prompt);
     let mut history = History::open(options.history_file.as_deref());
     let mut lines = Lines::new(&history.earlier());
-    if io::stdin().is_terminal() {
-        // Where it can't be watched, Ctrl-C ends the program in the system's way.
-        let _ = interrupt::watch(0);
-    }
     session.run("status");
     while let Some(line) = lines.next(session, &prompt) {
         history.add(&line);

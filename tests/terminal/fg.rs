@@ -18,7 +18,10 @@ fn lines_go_in_and_both_outputs_come_back() {
     screen.wait_all(&["got hello there\n", "err hello there\n"]);
     screen.keys(CTRL_C);
     screen.wait("Exiting foreground\n");
-    assert_eq!(screen.wait_exit(), 0);
+    // The original may hang here, in its background.
+    if Side::under_test() == Side::Ours {
+        assert_eq!(screen.wait_exit(), 0);
+    }
     assert_eq!(d.read("parrot.err"), "err hello there\n");
     assert_eq!(d.state("parrot"), "RUNNING");
 }
@@ -54,7 +57,10 @@ fn a_process_that_ends_is_noticed_at_the_next_line() {
     screen.keys("more\n");
     screen.wait("Process got killed\n");
     screen.wait("Exiting foreground\n");
-    assert_eq!(screen.wait_exit(), 0);
+    // The original may hang here, too.
+    if Side::under_test() == Side::Ours {
+        assert_eq!(screen.wait_exit(), 0);
+    }
 }
 
 #[test]
@@ -84,7 +90,9 @@ fn what_can_not_be_in_front_is_told() {
         assert!(answer.stdout.starts_with(line), "{args:?}: {answer:?}");
         assert_eq!(answer.code, 1, "{args:?}: {answer:?}");
     }
-    // Without input it ends at once.
+    if !Side::ours_only("without input the original hangs") {
+        return;
+    }
     let answer = d.ctl(&["fg", "parrot"]);
     assert!(answer.stdout.starts_with("==> Press Ctrl-C to exit <==\n"), "{answer:?}");
     assert!(answer.stdout.ends_with("Exiting foreground\n"), "{answer:?}");

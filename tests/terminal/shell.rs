@@ -22,7 +22,9 @@ fn tab_completes_actions_processes_and_groups() {
     screen.wait("idle-one                         STOPPED");
     screen.wait(PROMPT);
     screen.keys("start grp:\t\t");
-    screen.wait("grp:a  grp:*  grp:b\n");
+    for name in ["grp:*", "grp:a", "grp:b", "\n"] {
+        screen.wait(name);
+    }
     screen.wait("start grp:");
     screen.keys("*\t\r");
     screen.wait("grp:a: started\ngrp:b: started\n");
@@ -177,6 +179,7 @@ fn a_dumb_terminal_gets_plain_lines() {
         screen.wait("4.3.0");
         screen.wait(PROMPT);
         screen.keys(CTRL_D);
+        screen.wait("\n");
         assert_eq!(screen.wait_exit(), 0);
         if Side::under_test() == Side::Ours {
             assert!(!screen.bytes().contains(&0x1b), "{:?}", screen.bytes());

@@ -16,7 +16,7 @@ enum Kind {
     Nothing,
 }
 
-/// Where the last word of the line begins, and all that it can become. The processes are asked
+/// Where the last word of the line begins, and all that it can become, sorted. The processes are asked
 /// for only where they matter.
 pub(super) fn complete<'v>(
     line: &str,
@@ -31,6 +31,8 @@ pub(super) fn complete<'v>(
         Kind::Nothing => Vec::new(),
     };
     names.retain(|name| name.starts_with(fragment));
+    names.sort_unstable();
+    names.dedup();
     (start, names)
 }
 
@@ -52,32 +54,25 @@ fn kind(line: &str) -> Kind {
 
 fn actions() -> Vec<String> {
     let known = ACTIONS.iter().map(|(name, _)| *name).filter(|name| *name != "?");
-    let mut names: Vec<String> = known.chain(["exit", "quit"]).map(str::to_owned).collect();
-    names.sort_unstable();
-    names
+    known.chain(["exit", "quit"]).map(str::to_owned).collect()
 }
 
 fn groups(processes: &[Value]) -> Vec<String> {
-    unique(processes.iter().map(|info| field(info, "group").to_owned()))
+    processes.iter().map(|info| field(info, "group").to_owned()).collect()
 }
 
 /// Short names; with a colon typed, or for processes in a group of another name, the full name
 /// and the whole group.
 fn names(processes: &[Value], colon: bool) -> Vec<String> {
-    unique(processes.iter().flat_map(|info| {
+    let both = |info: &Value| {
         let (group, name) = (field(info, "group"), field(info, "name"));
         if colon || group != name {
             vec![format!("{group}:{name}"), format!("{group}:*")]
         } else {
             vec![name.to_owned()]
         }
-    }))
-}
-
-/// Each once, in the order of the first.
-fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
-    names.filter(|name| seen.insert(name.clone())).collect()
+    };
+    processes.iter().flat_map(both).collect()
 }
 
 #[cfg(test)]
@@ -109,12 +104,12 @@ mod tests {
 
     #[test]
     fn then_come_groups_or_processes() {
-        assert_eq!(words("add "), ["web", "cat-1", "g"]);
+        assert_eq!(words("add "), ["cat-1", "g", "web"]);
         assert_eq!(words("update g w"), ["web"]);
-        assert_eq!(words("start "), ["web", "cat-1", "g:a", "g:*", "g:b"]);
+        assert_eq!(words("start "), ["cat-1", "g:*", "g:a", "g:b", "web"]);
         assert_eq!(of("stop web cat-"), (9, vec!["cat-1".to_owned()]));
-        assert_eq!(of("signal HUP g:"), (11, ["g:a", "g:*", "g:b"].map(Into::into).into()));
-        assert_eq!(words("tail web:"), ["web:web", "web:*"]);
+        assert_eq!(of("signal HUP g:"), (11, ["g:*", "g:a", "g:b"].map(Into::into).into()));
+        assert_eq!(words("tail web:"), ["web:*", "web:web"]);
         assert_eq!(words("start al"), [""; 0]);
         assert_eq!(words("avail "), [""; 0]);
         assert_eq!(words("bogus w"), [""; 0]);
