@@ -1,6 +1,8 @@
 //! `tail -f`, `maintail -f` and the output side of `fg`: the daemon's streams to stdout.
 
 use std::io::{self, BufReader, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use super::client::{CallError, Connection, Server, StreamEnd, head};
@@ -40,6 +42,8 @@ pub(super) fn failure(server: &Server, path: &str, error: &CallError) -> String 
 pub struct Background {
     connections: Vec<Connection>,
     threads: Vec<JoinHandle<()>>,
+    /// Set before the connections are ended: what fails then is no failure.
+    ended: Arc<AtomicBool>,
 }
 
 impl Background {
@@ -57,10 +61,13 @@ impl Background {
     fn follow(&mut self, server: &Server, path: &str, shown: Shown) -> Result<(), CallError> {
         let connection = Connection::open(server, None)?;
         self.connections.push(connection.try_clone()?);
-        let (server, path) = (server.clone(), path.to_owned());
+        let (server, path, ended) = (server.clone(), path.to_owned(), self.ended.clone());
         let thread = std::thread::Builder::new().name(path.clone());
         self.threads.push(thread.spawn(move || {
-            if let Err(error) = copy(connection, &server, &path, shown) {
+            let copied = copy(connection, &server, &path, shown);
+            if let Err(error) = copied
+                && !ended.load(Ordering::Acquire)
+            {
                 tell(&failure(&server, &path, &error));
             }
         })?);
@@ -69,6 +76,7 @@ impl Background {
 
     /// Ends the streams: nothing of them is shown any more.
     pub(super) fn end(self) {
+        self.ended.store(true, Ordering::Release);
         for connection in &self.connections {
             connection.end();
         }
