@@ -94,12 +94,17 @@ pub fn was_replaced(path: &Path, file: &File) -> bool {
 /// Opens a log for reading; only what has a size can be read back.
 ///
 /// # Errors
-/// What the system says; `InvalidInput` for a fifo or a device.
+/// What the system says; `InvalidInput` for a fifo, a socket or a directory.
 pub fn open_read(path: &Path) -> io::Result<(File, u64)> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
     let kind = meta.file_type();
-    if kind.is_fifo() || kind.is_char_device() || kind.is_socket() || kind.is_dir() {
+    if kind.is_char_device() {
+        // /dev/null is always empty; a terminal can't be read back.
+        let size = (&file).seek(SeekFrom::End(0))?;
+        return Ok((file, size));
+    }
+    if kind.is_fifo() || kind.is_socket() || kind.is_dir() {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     }
     Ok((file, meta.len()))
