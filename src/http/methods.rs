@@ -23,7 +23,7 @@ use crate::log::read::{self, ReadError};
 use crate::process::output::Output;
 use crate::process::state::{ProcessState, SupervisorState};
 use crate::rpc::fault::{Fault, FaultCode};
-use crate::rpc::method::{LogChannel, Method, Whom};
+use crate::rpc::method::{Earlier, LogChannel, Method, Whom};
 use crate::rpc::table;
 use crate::sys::clock;
 use crate::xml_rpc::Writer;
@@ -148,6 +148,7 @@ impl Service {
                 }
                 w.end_array();
             }
+            Method::Wrong { earlier, fault } => return Err(wrong(&view, &earlier, fault)),
             // The caller takes it apart; inside another it is refused before it gets here.
             Method::Multicall(_) => return Err(Fault::bare(FaultCode::IncorrectParameters)),
         }
@@ -247,6 +248,18 @@ fn target(whom: Whom) -> Target {
         Whom::Group(name) => Target::Group(name),
         Whom::All => Target::All,
     }
+}
+
+/// What is told of a call with wrong types.
+fn wrong(view: &View, earlier: &Earlier, fault: Fault) -> Fault {
+    let earlier = match earlier {
+        Earlier::Nothing | Earlier::Whom(Whom::All) => Ok(()),
+        Earlier::Process(name) => view.process(name).map(drop),
+        Earlier::Whom(Whom::Named(name)) => view.find(name).map(drop),
+        Earlier::Whom(Whom::Group(name)) if view.groups.iter().any(|g| g.name == *name) => Ok(()),
+        Earlier::Whom(Whom::Group(name)) => Err(Fault::new(FaultCode::BadName, name)),
+    };
+    earlier.err().unwrap_or(fault)
 }
 
 fn find(view: &View, name: &str) -> Result<&'static table::Row, Fault> {

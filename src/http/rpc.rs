@@ -132,7 +132,7 @@ fn take_apart(
 fn decode_one(call: &Value, namespaces: &[String]) -> Result<Method, Fault> {
     let wrong = |why: &str| Fault::new(FaultCode::IncorrectParameters, why);
     let name = match call.member("methodName") {
-        Some(Value::String(name)) if !name.is_empty() => name,
+        Some(Value::String(name)) => name,
         _ => return Err(wrong("No methodName")),
     };
     if name == "system.multicall" {
@@ -141,6 +141,9 @@ fn decode_one(call: &Value, namespaces: &[String]) -> Result<Method, Fault> {
     let params = match call.member("params") {
         None => &[],
         Some(Value::Array(params)) => params.as_slice(),
+        // Empty lists of languages that don't tell them from maps.
+        Some(Value::Struct(members)) if members.is_empty() => &[],
+        Some(Value::String(text)) if text.is_empty() => &[],
         Some(_) => return Err(Fault::bare(FaultCode::IncorrectParameters)),
     };
     method::decode(name, params, namespaces)

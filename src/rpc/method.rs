@@ -1,8 +1,10 @@
 //! Calls, decoded: a method with its parameters in types of ours.
 
 use super::fault::{Fault, FaultCode};
+use super::shown::shown;
 use super::table::{self, Row};
-use crate::xml_rpc::Value;
+use crate::config::signal;
+use crate::xml_rpc::{self, Value};
 
 /// Which log of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,17 @@ pub enum Whom {
     All,
 }
 
+/// What has to be there before the types of the other parameters matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// Nothing.
+    Nothing,
+    /// One process of this name.
+    Process(String),
+    /// A process or group.
+    Whom(Whom),
+}
+
 /// A call.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "each is named as its method, the fields as its parameters")]
@@ -33,29 +46,63 @@ pub enum Method {
     GetIdentification,
     GetState,
     GetPid,
-    ReadLog { offset: i64, length: i64 },
+    ReadLog {
+        offset: i64,
+        length: i64,
+    },
     ClearLog,
     Shutdown,
     Restart,
     ReloadConfig,
     AddProcessGroup(String),
     RemoveProcessGroup(String),
-    Start { whom: Whom, wait: bool },
-    Stop { whom: Whom, wait: bool },
-    Signal { whom: Whom, signal: String },
+    Start {
+        whom: Whom,
+        wait: bool,
+    },
+    Stop {
+        whom: Whom,
+        wait: bool,
+    },
+    Signal {
+        whom: Whom,
+        signal: String,
+    },
     GetProcessInfo(String),
     GetAllProcessInfo,
     GetAllConfigInfo,
-    ReadProcessLog { name: String, channel: LogChannel, offset: i64, length: i64 },
-    TailProcessLog { name: String, channel: LogChannel, offset: i64, length: i64 },
+    ReadProcessLog {
+        name: String,
+        channel: LogChannel,
+        offset: i64,
+        length: i64,
+    },
+    TailProcessLog {
+        name: String,
+        channel: LogChannel,
+        offset: i64,
+        length: i64,
+    },
     ClearProcessLogs(String),
     ClearAllProcessLogs,
-    SendProcessStdin { name: String, chars: String },
-    SendRemoteCommEvent { kind: String, data: String },
+    SendProcessStdin {
+        name: String,
+        chars: String,
+    },
+    SendRemoteCommEvent {
+        kind: String,
+        data: String,
+    },
     ListMethods,
     MethodHelp(String),
     MethodSignature(String),
     Multicall(Vec<Value>),
+    /// Any of Supervisor's methods with wrong types: the daemon's state and the names that are
+    /// right are looked at first.
+    Wrong {
+        earlier: Earlier,
+        fault: Fault,
+    },
 }
 
 impl Method {
@@ -82,13 +129,20 @@ pub fn decode(name: &str, params: &[Value], namespaces: &[String]) -> Result<Met
     if !(row.least..=row.most()).contains(&params.len()) {
         return Err(Fault::bare(FaultCode::IncorrectParameters));
     }
-    (row.decode)(&mut Params { row, values: params.iter() })
+    let mut params = Params { row, values: params.iter(), earlier: Earlier::Nothing };
+    match (row.decode)(&mut params) {
+        Err(fault) if !table::is_system(row) => {
+            Ok(Method::Wrong { earlier: params.earlier, fault })
+        }
+        decoded => decoded,
+    }
 }
 
 /// Parameters, read one after the other.
 pub struct Params<'a> {
     row: &'static Row,
     values: std::slice::Iter<'a, Value>,
+    earlier: Earlier,
 }
 
 impl Params<'_> {
@@ -108,6 +162,56 @@ impl Params<'_> {
         }
     }
 
+    /// The name of one process, which has to be there before other types matter.
+    ///
+    /// # Errors
+    /// It is no string.
+    pub fn process(&mut self) -> Result<String, Fault> {
+        let name = self.text()?;
+        self.earlier = Earlier::Process(name.clone());
+        Ok(name)
+    }
+
+    /// The namespec of a process or a group, which has to be there before other types matter.
+    ///
+    /// # Errors
+    /// It is no string.
+    pub fn namespec(&mut self) -> Result<Whom, Fault> {
+        let whom = Whom::Named(self.text()?);
+        self.earlier = Earlier::Whom(whom.clone());
+        Ok(whom)
+    }
+
+    /// The bare name of a group. No group has a number for a name, so that is a wrong name.
+    ///
+    /// # Errors
+    /// BAD_NAME, or it is a list.
+    pub fn group(&mut self) -> Result<String, Fault> {
+        match self.values.next() {
+            Some(Value::String(name)) => {
+                self.earlier = Earlier::Whom(Whom::Group(name.clone()));
+                Ok(name.clone())
+            }
+            Some(Value::Nil) => Err(Fault::bare(FaultCode::BadName)),
+            Some(value @ (Value::Int(_) | Value::Bool(_) | Value::Double(_))) => {
+                Err(Fault::new(FaultCode::BadName, shown(value)))
+            }
+            _ => Err(Fault::bare(FaultCode::IncorrectParameters)),
+        }
+    }
+
+    /// The bare name of a group to be added. Nothing but a text is any group's.
+    ///
+    /// # Errors
+    /// BAD_NAME.
+    pub fn new_group(&mut self) -> Result<String, Fault> {
+        match self.values.next() {
+            Some(Value::String(name)) => Ok(name.clone()),
+            Some(Value::Nil) | None => Err(Fault::bare(FaultCode::BadName)),
+            Some(other) => Err(Fault::new(FaultCode::BadName, shown(other))),
+        }
+    }
+
     /// A string; the fault says what came instead.
     ///
     /// # Errors
@@ -115,13 +219,22 @@ impl Params<'_> {
     pub fn chars(&mut self) -> Result<String, Fault> {
         match self.values.next() {
             Some(Value::String(text)) => Ok(text.clone()),
-            Some(Value::Int(n)) => Err(Fault::new(FaultCode::IncorrectParameters, n.to_string())),
-            Some(Value::Bool(b)) => {
-                let word = if *b { "True" } else { "False" };
-                Err(Fault::new(FaultCode::IncorrectParameters, word))
-            }
-            _ => Err(Fault::bare(FaultCode::IncorrectParameters)),
+            Some(Value::Nil) | None => Err(Fault::bare(FaultCode::IncorrectParameters)),
+            Some(other) => Err(Fault::new(FaultCode::IncorrectParameters, shown(other))),
         }
+    }
+
+    /// Whatever came, as text.
+    pub fn any(&mut self) -> String {
+        self.values.next().map_or_else(String::new, shown)
+    }
+
+    /// The full name of a method. Nothing else is known under any.
+    ///
+    /// # Errors
+    /// It is no string.
+    pub fn method_name(&mut self) -> Result<String, Fault> {
+        self.text().map_err(|_| Fault::bare(FaultCode::SignatureUnsupported))
     }
 
     /// Whatever can be taken as a whole number.
@@ -134,7 +247,7 @@ impl Params<'_> {
             Some(Value::Int(n)) => Ok(*n),
             Some(Value::Bool(b)) => Ok(i64::from(*b)),
             Some(Value::Double(d)) if d.is_finite() => Ok(d.trunc() as i64),
-            Some(Value::String(text)) => text.trim().parse().map_err(|_| wrong()),
+            Some(Value::String(text)) => xml_rpc::whole_number(text).ok_or_else(wrong),
             _ => Err(wrong()),
         }
     }
@@ -147,6 +260,11 @@ impl Params<'_> {
         match self.values.next() {
             Some(Value::String(text)) => Ok(text.clone()),
             Some(Value::Int(n)) => Ok(n.to_string()),
+            Some(Value::Bool(b)) => Ok(u8::from(*b).to_string()),
+            Some(value @ Value::Double(d)) if d.is_finite() => {
+                let number = (d.trunc() as i64).to_string();
+                Ok(signal::parse(&number).map_or_else(|_| shown(value), |_| number))
+            }
             _ => Err(Fault::bare(FaultCode::IncorrectParameters)),
         }
     }
@@ -206,17 +324,60 @@ mod tests {
         let wrong = Err("INCORRECT_PARAMETERS".to_owned());
         assert_eq!(call("supervisor.getPID", &[text("x")]), wrong);
         assert_eq!(call("supervisor.startProcess", &[]), wrong);
-        assert_eq!(call("supervisor.startProcess", &[Value::Int(1)]), wrong);
-        assert_eq!(call("supervisor.startProcess", &[Value::Nil]), wrong);
-        assert_eq!(call("supervisor.readLog", &[text("x"), Value::Int(0)]), wrong);
         assert_eq!(
             call("supervisor.readLog", &[text("-5"), Value::Double(0.9)]),
             Ok(Method::ReadLog { offset: -5, length: 0 })
         );
-        assert_eq!(
-            call("supervisor.sendProcessStdin", &[text("a"), Value::Int(7)]),
-            Err("INCORRECT_PARAMETERS: 7".to_owned())
-        );
+        let unknown = Err("SIGNATURE_UNSUPPORTED".to_owned());
+        assert_eq!(call("system.methodHelp", &[Value::Int(1)]), unknown);
+    }
+
+    #[test]
+    fn wrong_types_are_told_after_what_is_looked_at_first() {
+        use Earlier as E;
+        let (one, nil, list) = (Value::Int(1), Value::Nil, Value::Array(vec![Value::Double(1.5)]));
+        let signalled = || E::Whom(Whom::Named("a".to_owned()));
+        let group = || E::Whom(Whom::Group("a".to_owned()));
+        let process = || E::Process("a".to_owned());
+        const WRONG: &str = "INCORRECT_PARAMETERS";
+        let rows = [
+            ("startProcess", vec![one.clone()], E::Nothing, WRONG),
+            ("startProcess", vec![nil.clone()], E::Nothing, WRONG),
+            ("startProcessGroup", vec![one.clone()], E::Nothing, "BAD_NAME: 1"),
+            ("removeProcessGroup", vec![nil.clone()], E::Nothing, "BAD_NAME"),
+            ("removeProcessGroup", vec![list.clone()], E::Nothing, WRONG),
+            ("addProcessGroup", vec![list.clone()], E::Nothing, "BAD_NAME: [1.5]"),
+            ("readLog", vec![text("x"), one.clone()], E::Nothing, WRONG),
+            ("readProcessLog", vec![text("a"), one.clone(), nil.clone()], process(), WRONG),
+            ("tailProcessLog", vec![text("a"), text("x"), one.clone()], process(), WRONG),
+            ("signalProcess", vec![text("a"), nil.clone()], signalled(), WRONG),
+            ("signalProcessGroup", vec![text("a"), nil.clone()], group(), WRONG),
+            ("sendProcessStdin", vec![text("a"), one], E::Nothing, "INCORRECT_PARAMETERS: 1"),
+            ("sendProcessStdin", vec![nil, list], E::Nothing, "INCORRECT_PARAMETERS: [1.5]"),
+        ];
+        for (name, params, want, words) in rows {
+            match call(&format!("supervisor.{name}"), &params) {
+                Ok(Method::Wrong { earlier, fault }) => {
+                    assert_eq!((earlier, fault.to_string().as_str()), (want, words), "{name}");
+                }
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn signals_by_any_number() {
+        let rows = [
+            (text(" hup "), " hup "),
+            (Value::Int(-1), "-1"),
+            (Value::Double(15.9), "15"),
+            (Value::Double(99.5), "99.5"),
+            (Value::Bool(true), "1"),
+        ];
+        for (value, signal) in rows {
+            let want = Ok(Method::Signal { whom: Whom::All, signal: signal.to_owned() });
+            assert_eq!(call("supervisor.signalAllProcesses", &[value]), want);
+        }
     }
 
     #[test]

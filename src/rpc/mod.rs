@@ -3,4 +3,5 @@
 
 pub mod fault;
 pub mod method;
+pub mod shown;
 pub mod table;

@@ -40,6 +40,11 @@ pub fn find(full_name: &str, namespaces: &[String]) -> Option<&'static Row> {
     rows.iter().find(|row| row.name == name)
 }
 
+/// Whether the method is one of the namespace that is always there.
+pub fn is_system(row: &Row) -> bool {
+    SYSTEM_ROWS.iter().any(|known| known.name == row.name)
+}
+
 /// All names with their namespaces, in order.
 pub fn all_names(namespaces: &[String]) -> Vec<String> {
     let system = SYSTEM_ROWS.iter().map(|row| format!("{SYSTEM}.{}", row.name));
@@ -79,13 +84,13 @@ const SYSTEM_ROWS: &[Row] = &[
     row(
         "methodHelp",
         &["string", "string"],
-        |p| p.text().map(Method::MethodHelp),
+        |p| p.method_name().map(Method::MethodHelp),
         "What the named method does.",
     ),
     row(
         "methodSignature",
         &["array", "string"],
-        |p| p.text().map(Method::MethodSignature),
+        |p| p.method_name().map(Method::MethodSignature),
         "The type of the named method's result, followed by those of its parameters.",
     ),
     row(
@@ -101,7 +106,7 @@ const SUPERVISOR_ROWS: &[Row] = &[
     row(
         "addProcessGroup",
         BOOLEAN_OF_NAME,
-        |p| p.text().map(Method::AddProcessGroup),
+        |p| p.new_group().map(Method::AddProcessGroup),
         "Makes a group of the last read configuration active and starts what starts by itself.",
     ),
     row(
@@ -172,7 +177,7 @@ const SUPERVISOR_ROWS: &[Row] = &[
     row(
         "removeProcessGroup",
         BOOLEAN_OF_NAME,
-        |p| p.text().map(Method::RemoveProcessGroup),
+        |p| p.group().map(Method::RemoveProcessGroup),
         "Forgets a group whose processes have all stopped.",
     ),
     row(
@@ -194,7 +199,7 @@ const SUPERVISOR_ROWS: &[Row] = &[
     row(
         "sendRemoteCommEvent",
         &["boolean", "string", "string"],
-        |p| Ok(Method::SendRemoteCommEvent { kind: p.text()?, data: p.text()? }),
+        |p| Ok(Method::SendRemoteCommEvent { kind: p.any(), data: p.any() }),
         "Makes an event of type REMOTE_COMMUNICATION for the event listeners.",
     ),
     row("shutdown", BOOLEAN, |_| Ok(Method::Shutdown), "Stops everything and ends this daemon."),
@@ -207,13 +212,13 @@ const SUPERVISOR_ROWS: &[Row] = &[
     row(
         "signalProcess",
         &["boolean", "string", "string"],
-        |p| Ok(Method::Signal { whom: Whom::Named(p.text()?), signal: p.signal()? }),
+        |p| Ok(Method::Signal { whom: p.namespec()?, signal: p.signal()? }),
         "Sends a signal, by name or number, to a process.",
     ),
     row(
         "signalProcessGroup",
         &["array", "string", "string"],
-        |p| Ok(Method::Signal { whom: Whom::Group(p.text()?), signal: p.signal()? }),
+        |p| Ok(Method::Signal { whom: Whom::Group(p.group()?), signal: p.signal()? }),
         "Sends a signal, by name or number, to the processes of a group. A result for each.",
     ),
     optional(row(
@@ -226,14 +231,14 @@ const SUPERVISOR_ROWS: &[Row] = &[
     optional(row(
         "startProcess",
         &["boolean", "string", "boolean"],
-        |p| Ok(Method::Start { whom: Whom::Named(p.text()?), wait: p.wait() }),
+        |p| Ok(Method::Start { whom: p.namespec()?, wait: p.wait() }),
         "Starts a process, or with group:* a group. With wait (the default) the answer comes when \
          it is up or has failed.",
     )),
     optional(row(
         "startProcessGroup",
         &["array", "string", "boolean"],
-        |p| Ok(Method::Start { whom: Whom::Group(p.text()?), wait: p.wait() }),
+        |p| Ok(Method::Start { whom: Whom::Group(p.group()?), wait: p.wait() }),
         "Starts the processes of a group that do not run. A result for each.",
     )),
     optional(row(
@@ -246,14 +251,14 @@ const SUPERVISOR_ROWS: &[Row] = &[
     optional(row(
         "stopProcess",
         &["boolean", "string", "boolean"],
-        |p| Ok(Method::Stop { whom: Whom::Named(p.text()?), wait: p.wait() }),
+        |p| Ok(Method::Stop { whom: p.namespec()?, wait: p.wait() }),
         "Stops a process, or with group:* a group. With wait (the default) the answer comes when \
          it has stopped.",
     )),
     optional(row(
         "stopProcessGroup",
         &["array", "string", "boolean"],
-        |p| Ok(Method::Stop { whom: Whom::Group(p.text()?), wait: p.wait() }),
+        |p| Ok(Method::Stop { whom: Whom::Group(p.group()?), wait: p.wait() }),
         "Stops the processes of a group that run. A result for each.",
     )),
     row("tailProcessLog", TAIL, tail_stdout, TAIL_STDOUT_HELP),
@@ -288,7 +293,7 @@ fn read_stdout(params: &mut Params<'_>) -> Result<Method, Fault> {
 }
 
 fn read(params: &mut Params<'_>, channel: LogChannel) -> Result<Method, Fault> {
-    let name = params.text()?;
+    let name = params.process()?;
     let (offset, length) = (params.number()?, params.number()?);
     Ok(Method::ReadProcessLog { name, channel, offset, length })
 }
@@ -298,7 +303,7 @@ fn tail_stdout(params: &mut Params<'_>) -> Result<Method, Fault> {
 }
 
 fn tail(params: &mut Params<'_>, channel: LogChannel) -> Result<Method, Fault> {
-    let name = params.text()?;
+    let name = params.process()?;
     let (offset, length) = (params.number()?, params.number()?);
     Ok(Method::TailProcessLog { name, channel, offset, length })
 }

@@ -10,6 +10,7 @@ mod value;
 mod write;
 
 pub use parse::{Call, Fault, ParseError, parse_answer, parse_call};
+pub use tree::whole_number;
 pub use write::{Writer, write_answer, write_call, write_fault};
 
 /// A value that a call or an answer carries.

@@ -270,7 +270,7 @@ fn member(frame: Frame<'_>) -> Result<(String, Value), ParseError> {
 fn value(frame: Frame<'_>) -> Result<Value, ParseError> {
     let text = frame.text;
     match frame.tag {
-        Tag::Int => integer(&text).map(Value::Int),
+        Tag::Int => whole_number(&text).map(Value::Int).ok_or(ParseError::NotWellFormed),
         Tag::Boolean => Ok(Value::Bool(text == "1")),
         Tag::String => Ok(Value::String(text.into_owned())),
         Tag::Double => {
@@ -294,17 +294,17 @@ fn value(frame: Frame<'_>) -> Result<Value, ParseError> {
     }
 }
 
-/// A decimal number, whose digits single underscores may part. Supervisor's have no
-/// bound; those that do not fit are as good as the largest that does.
-fn integer(text: &str) -> Result<i64, ParseError> {
+/// A decimal number, whose digits single underscores may part, blanks around it or not.
+/// Supervisor's have no bound; those that do not fit are as good as the largest that does.
+pub fn whole_number(text: &str) -> Option<i64> {
     let text = text.trim();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if !digits.split('_').all(is_number) {
-        return Err(ParseError::NotWellFormed);
+        return None;
     }
     let largest = if text.starts_with('-') { i64::MIN } else { i64::MAX };
-    Ok(text.replace('_', "").parse().unwrap_or(largest))
+    Some(text.replace('_', "").parse().unwrap_or(largest))
 }
 
 /// Whether the text is `YYYYMMDDThh:mm:ss` with a month, day and time that can be.
