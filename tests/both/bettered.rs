@@ -107,6 +107,12 @@ pub const LIST: &[Bettered] = &[
         ),
     },
     Bettered {
+        id: "threads",
+        why: "a program costs a thread of the daemon, and programs of its user are counted with \
+              them: the soft limit of processes is higher by what the threads take",
+        what: Instead("Max processes *300 *", "Max processes *310 *"),
+    },
+    Bettered {
         id: "refused-silently",
         why: "a daemon that does not start logs nothing: the log may be that of the one that runs",
         what: TheirsAlone("CRIT Supervisor is running as root.  *"),

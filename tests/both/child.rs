@@ -241,6 +241,7 @@ fn places_and_masks() {
         row("limits", "[program:a]\ncommand=%(here)s/probe a\nstartsecs=0")
             .supervisord("minfds=1025\nminprocs=300")
             .prelude("ulimit -Sn 512; ulimit -Hn 2048; ulimit -Sp 100; ulimit -Sc 0")
+            .bettered("threads")
             .probes(&["a"]),
     ]);
 }

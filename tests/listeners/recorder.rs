@@ -136,7 +136,7 @@ pub fn wait_event(d: &TestDaemon, file: &str, pattern: &str) -> Record {
 /// Waits for so many such events.
 #[track_caller]
 pub fn wait_events(d: &TestDaemon, file: &str, pattern: &str, count: usize) -> Vec<Record> {
-    wait_for(&format!("{count} of {pattern:?} in {file}"), 40, || {
+    wait_for(&format!("{count} of {pattern:?} in {file}"), 120, || {
         let mut found = records(d, file);
         found.retain(|record| matches(pattern, &record.event()));
         (found.len() >= count).then_some(found)
