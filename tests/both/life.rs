@@ -1,7 +1,7 @@
 //! Starts, exits and restarts: the messages about each program, and where it ends.
 
 use crate::{
-    row::{Wait, row},
+    row::{Step, Wait, row},
     run::same,
 };
 
@@ -277,7 +277,7 @@ fn stops() {
         // Then there are four seconds until the next start.
         .wait(Wait::Lines("runs.backoff", 4))
         .wait(Wait::State("backoff", "BACKOFF"))
-        .ctl(&["stop", "backoff"])
+        .then(Step::Stop("backoff"))
         .ctl(&["stop", "off"])
         .ctl(&["stop", "fatal"])
         .ctl(&["start", "nobody"])

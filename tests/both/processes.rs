@@ -13,14 +13,14 @@ pub struct Processes {
 impl Processes {
     /// What is configured.
     pub fn configured(daemon: &TestDaemon) -> Processes {
-        let body = call(daemon, "supervisor.getAllConfigInfo");
+        let body = call(daemon, "supervisor.getAllConfigInfo", "");
         let flags = rpc::members(&body, "autostart").into_iter().map(|flag| flag == "1");
         Processes { autostart: full_names(&body).into_iter().zip(flags).collect() }
     }
 
     /// Whether every process is where it stays.
     pub fn settled(&self, daemon: &TestDaemon) -> bool {
-        let body = call(daemon, "supervisor.getAllProcessInfo");
+        let body = call(daemon, "supervisor.getAllProcessInfo", "");
         let starts = rpc::members(&body, "start");
         let states = rpc::members(&body, "statename");
         full_names(&body).iter().zip(states).zip(starts).all(|((name, state), start)| {
@@ -33,9 +33,14 @@ impl Processes {
         })
     }
 
+    /// Stops a process; the answer.
+    pub fn stop(daemon: &TestDaemon, name: &str) -> String {
+        call(daemon, "supervisor.stopProcess", &format!("<string>{name}</string>"))
+    }
+
     /// Every option that XML-RPC tells, one a line.
     pub fn options(daemon: &TestDaemon) -> String {
-        call(daemon, "supervisor.getAllConfigInfo")
+        call(daemon, "supervisor.getAllConfigInfo", "")
             .replace("<member>\n<name>", "")
             .replace("</name>\n<value>", " ")
             .replace("</value>\n</member>", "")
@@ -43,7 +48,7 @@ impl Processes {
 
     /// What XML-RPC tells of each process, without pids and times.
     pub fn facts(daemon: &TestDaemon) -> String {
-        let body = call(daemon, "supervisor.getAllProcessInfo");
+        let body = call(daemon, "supervisor.getAllProcessInfo", "");
         let mut text = String::new();
         for field in [
             "group",
@@ -67,6 +72,6 @@ fn full_names(body: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn call(daemon: &TestDaemon, method: &str) -> String {
-    daemon.rpc().call(method, "").unwrap_or_else(|error| panic!("{method}: {error}"))
+fn call(daemon: &TestDaemon, method: &str, params: &str) -> String {
+    daemon.rpc().call(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
 }

@@ -26,6 +26,8 @@ pub enum Wait {
 pub enum Step {
     /// The side's own client is asked; what it answers is compared.
     Ctl(&'static [&'static str]),
+    /// A process is stopped by XML-RPC: sooner than the original's client would be there.
+    Stop(&'static str),
     /// The daemon gets a signal.
     Signal(Signal),
     /// Something has to be so before the next step.

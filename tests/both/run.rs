@@ -164,6 +164,10 @@ impl Run<'_> {
         for step in &self.row.steps {
             match step {
                 Step::Ctl(words) => self.ask(words),
+                Step::Stop(name) => {
+                    let answer = Processes::stop(&self.daemon, name);
+                    self.said.add(&format!("stop of {name}, by XML-RPC"), answer);
+                }
                 Step::Signal(signal) => self.daemon.signal(*signal),
                 Step::Wait(wait) => self.wait(*wait),
                 Step::ShutDown => {
