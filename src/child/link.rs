@@ -134,9 +134,10 @@ impl Link {
         }
     }
 
-    /// Sends an event to a listener. Waits for nothing; false: it can't be taken.
+    /// Sends an event to a listener. Waits for nothing, and finds room however many letters of
+    /// clients wait: there is never more than one event. False: the thread has ended.
     pub fn send_event(&self, event: Vec<u8>) -> bool {
-        self.post(ToChild::Event(event)).is_ok()
+        self.post_within(usize::MAX, ToChild::Event(event)).is_ok()
     }
 
     /// Begins the log files anew.
@@ -164,11 +165,15 @@ impl Link {
     }
 
     fn post(&self, letter: ToChild) -> Result<(), Unposted> {
+        self.post_within(MAILBOX, letter)
+    }
+
+    fn post_within(&self, limit: usize, letter: ToChild) -> Result<(), Unposted> {
         let mut mail = self.mail();
         if mail.closed {
             return Err(Unposted::Closed);
         }
-        if mail.letters.len() >= MAILBOX {
+        if mail.letters.len() >= limit {
             return Err(Unposted::Full);
         }
         mail.letters.push_back(letter);
@@ -206,5 +211,24 @@ impl Link {
         self.waker.clear();
         let bits = self.wishes.swap(0, Ordering::AcqRel);
         Wishes { drain: bits & DRAIN != 0, reopen: bits & REOPEN != 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_taken_however_much_waits() {
+        let link = Link::new().unwrap();
+        let (done, _wait) = bounded(1);
+        let letter = || ToChild::Stdin(Vec::new(), done.clone());
+        while link.post(letter()).is_ok() {}
+        assert_eq!(link.send_stdin(Vec::new()), Err(StdinError::Busy));
+        assert!(link.send_event(b"event".to_vec()));
+        let mut letters = std::iter::from_fn(|| link.take_letter());
+        assert!(matches!(letters.nth(MAILBOX), Some(ToChild::Event(_))));
+        link.close();
+        assert!(!link.send_event(Vec::new()));
     }
 }

@@ -62,19 +62,16 @@ impl Stdin {
     }
 
     /// Takes an event for a listener, whatever its size: there is never more than one.
-    ///
-    /// # Errors
-    /// Closed.
-    pub fn send_event(&mut self, event: Vec<u8>) -> Result<(), StdinError> {
-        if self.pipe.is_some() {
-            // Copied only behind bytes that a client sent.
-            match self.waiting.is_empty() {
-                true => self.waiting = VecDeque::from(event),
-                false => self.waiting.extend(event),
-            }
-            self.flush();
+    pub fn send_event(&mut self, event: Vec<u8>) {
+        if self.pipe.is_none() {
+            return;
         }
-        if self.pipe.is_none() { Err(StdinError::Closed) } else { Ok(()) }
+        // Copied only behind bytes that a client sent.
+        match self.waiting.is_empty() {
+            true => self.waiting = VecDeque::from(event),
+            false => self.waiting.extend(event),
+        }
+        self.flush();
     }
 
     /// Takes bytes, and writes as much as goes at once.

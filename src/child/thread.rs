@@ -359,11 +359,16 @@ struct Pump<'a> {
     stdin: Stdin,
     /// The buffer of a busy child, who would take it again at once.
     kept: Option<Box<[u8]>>,
+    /// An event was taken that is not known to be written.
+    unwritten: bool,
+    /// Something of a listener was passed on while it had not been written everything.
+    told_waiting: bool,
 }
 
 impl<'a> Pump<'a> {
     fn new(job: &'a Job, live: Live) -> Pump<'a> {
-        Pump { job, pid: live.pid, streams: live.streams, stdin: live.stdin, kept: None }
+        let (pid, streams, stdin) = (live.pid, live.streams, live.stdin);
+        Pump { job, pid, streams, stdin, kept: None, unwritten: false, told_waiting: false }
     }
 
     fn run(mut self) {
@@ -372,12 +377,12 @@ impl<'a> Pump<'a> {
             if stdin {
                 self.job.logger.log(LogLevel::Blather, Happening::Writable(self.stdin_channel()));
                 self.write(Stdin::flush);
-                self.tell_of_stdin();
             }
             let little = self.read([stdout, stderr]);
             if waker && self.take_orders() == Orders::End {
                 return;
             }
+            self.tell_of_stdin();
             if little && !self.job.is_waited_for() && self.rest() == Orders::End {
                 return;
             }
@@ -432,6 +437,7 @@ impl<'a> Pump<'a> {
         let mut buffer = self.take_buffer();
         let (job, written) = (self.job, self.stdin.is_written());
         let heard = |output, data: &[u8]| job.pass_on(output, data, written);
+        self.told_waiting |= !written;
         let (mut little, mut much) = (false, false);
         for (stream, ready) in self.streams.iter_mut().zip(ready) {
             let (Some(stream), true) = (stream, ready) else { continue };
@@ -494,15 +500,20 @@ impl<'a> Pump<'a> {
         Orders::End
     }
 
-    /// Whoever sends a listener its events must know when it may go on.
-    fn tell_of_stdin(&self) {
+    /// Whoever sends a listener its events must know when it may go on, and what was not written.
+    fn tell_of_stdin(&mut self) {
         if !self.job.listener {
             return;
         }
         if self.stdin.is_closed() {
-            self.job.tell(pool::Heard::Refused);
+            if std::mem::take(&mut self.unwritten) {
+                self.job.tell(pool::Heard::Refused);
+            }
         } else if self.stdin.is_written() {
-            self.job.tell(pool::Heard::Written);
+            self.unwritten = false;
+            if std::mem::take(&mut self.told_waiting) {
+                self.job.tell(pool::Heard::Written);
+            }
         }
     }
 
@@ -513,9 +524,8 @@ impl<'a> Pump<'a> {
                 let _ = done.try_send(sent);
             }
             ToChild::Event(event) => {
-                if self.write(|stdin| stdin.send_event(event)).is_err() {
-                    self.tell_of_stdin();
-                }
+                self.write(|stdin| stdin.send_event(event));
+                self.unwritten = true;
             }
             ToChild::Clear(done) => {
                 let mut logs = self.streams.iter_mut().flatten();

@@ -247,17 +247,24 @@ impl<'a> Coordinator<'a> {
         self.follow_ups.push_back(event);
         while let Some(event) = self.follow_ups.pop_front() {
             let mut effects = Vec::new();
+            let is_heard = matches!(event, Event::Occurred(_) | Event::Listener { .. });
             self.world.step(clock::now(), event, &mut effects);
-            self.withdraw_view();
+            self.withdraw_view(is_heard);
             for effect in effects {
                 self.perform(effect);
             }
         }
     }
 
-    /// Before anyone hears of a change, the picture without it is gone.
-    fn withdraw_view(&mut self) {
-        for id in self.world.take_changed() {
+    /// Before anyone hears of a change, the picture without it is gone. What only listeners heard
+    /// of changes nothing in it, unless a process did change: else each of thousands of events a
+    /// second would cost a new picture.
+    fn withdraw_view(&mut self, is_heard: bool) {
+        let changed = self.world.take_changed();
+        if is_heard && changed.is_empty() {
+            return;
+        }
+        for id in changed {
             if let Some(shell) = self.shells.get_mut(&id) {
                 shell.view = None;
             }
@@ -461,7 +468,7 @@ impl<'a> Coordinator<'a> {
         // Number 0 is nobody's: the answer is taken from the effects.
         let event = Event::Request(RequestId(0), request);
         self.world.step(clock::now(), event, &mut effects);
-        self.withdraw_view();
+        self.withdraw_view(false);
         let mut answer = Answer::True;
         for effect in effects {
             match effect {

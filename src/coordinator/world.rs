@@ -38,6 +38,10 @@ const SHUTDOWN_REPORT: Duration = Duration::from_secs(3);
 /// happened until then. Not longer than Supervisor's pause between two groups.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// The least time between two starts of a listener that breaks the protocol, lest one that always
+/// does keep the machine busy.
+const BOUNCE: Duration = Duration::from_secs(1);
+
 /// Tells processes apart, also those of a group that was removed and added again. In the order
 /// of addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -221,8 +225,8 @@ pub struct World {
     leaving: Option<Leaving>,
     changed: BTreeSet<ProcessId>,
     events: Events,
-    /// Processes that are started again once they have stopped.
-    bouncing: BTreeSet<ProcessId>,
+    /// Processes that are started again once they have stopped, but not before that moment.
+    bouncing: BTreeMap<ProcessId, Mono>,
 }
 
 impl Default for World {
@@ -241,7 +245,7 @@ impl Default for World {
             leaving: None,
             changed: BTreeSet::new(),
             events: Events::default(),
-            bouncing: BTreeSet::new(),
+            bouncing: BTreeMap::new(),
         }
     }
 }
@@ -300,8 +304,10 @@ impl World {
         let leaving =
             leaving.into_iter().flat_map(|l| l.hearing_until.into_iter().chain([l.report_at]));
         let events = self.events.next_deadline();
+        let again = self.stopped_bouncing().map(|(_, again)| again);
         let socket = self.sockets.next_deadline();
-        process.into_iter().chain(socket).chain(self.wait_report).chain(leaving).chain(events).min()
+        let others = socket.into_iter().chain(self.wait_report).chain(events);
+        process.into_iter().chain(others).chain(leaving).chain(again).min()
     }
 
     /// Takes one event. Effects are appended in the order in which they are to be done.
@@ -335,9 +341,10 @@ impl World {
 
     /// Stops a process that is to be started again.
     fn bounce(&mut self, now: Now, id: ProcessId, out: &mut Vec<Effect>) {
-        let state = self.members.get(&id).map(|member| member.process.state());
-        if self.may_spawn() && state.is_some_and(ProcessState::is_started) {
-            self.bouncing.insert(id);
+        let Some(process) = self.members.get(&id).map(|member| &member.process) else { return };
+        if self.may_spawn() && process.state().is_started() {
+            let again = process.started().map_or(now.mono, |started| started.mono + BOUNCE);
+            self.bouncing.insert(id, again);
             self.input(now, id, Input::Stop, out);
         }
     }
@@ -366,10 +373,23 @@ impl World {
     }
 
     fn start_again(&mut self, now: Now, id: ProcessId, out: &mut Vec<Effect>) {
-        let state = self.members.get(&id).map(|member| member.process.state());
-        if state.is_some_and(ProcessState::is_stopped) && self.bouncing.remove(&id) {
-            self.input(now, id, Input::Start, out);
+        let Some(again) = self.bouncing.get(&id) else { return };
+        match self.members.get(&id).map(|member| member.process.state()) {
+            Some(state) if state.is_stopped() && *again <= now.mono => {
+                self.bouncing.remove(&id);
+                self.input(now, id, Input::Start, out);
+            }
+            // Somebody else has started it.
+            Some(ProcessState::Starting) | None => drop(self.bouncing.remove(&id)),
+            Some(_) => {}
         }
+    }
+
+    /// Those that have stopped and wait for the moment at which they are started again.
+    fn stopped_bouncing(&self) -> impl Iterator<Item = (ProcessId, Mono)> {
+        let has_stopped =
+            |id: &ProcessId| self.members.get(id).is_some_and(|m| m.process.state().is_stopped());
+        self.bouncing.iter().filter(move |(id, _)| has_stopped(id)).map(|(id, again)| (*id, *again))
     }
 
     /// The effects of one process, each change of its state told to the listeners before.
@@ -445,6 +465,8 @@ impl World {
             self.input(now, id, Input::Deadline, out);
         }
         self.settle_sockets(now, self.sockets.due(now.mono), out);
+        let bouncing: Vec<ProcessId> = self.stopped_bouncing().map(|(id, _)| id).collect();
+        bouncing.into_iter().for_each(|id| self.start_again(now, id, out));
         self.report_waits(now, out);
         self.events.deadline(now, out);
     }
@@ -596,7 +618,7 @@ impl World {
         };
         if matches!(action, Action::Stop { .. }) {
             // Who is about to be started again is not, whatever the list holds of it.
-            self.bouncing.retain(|id| !chosen.contains(id));
+            self.bouncing.retain(|id, _| !chosen.contains(id));
         }
         let chosen: Vec<ProcessId> = self.in_priority_order(chosen, action);
         if let Some(answer) = self.requests.open_list(id, chosen.len()) {

@@ -87,8 +87,11 @@ impl Scenario {
             found.truncate(end + 1);
             (self.same)(found.iter().map(|record| normalised(record, &mut pids)).collect())
         });
-        let streams = streams.collect();
+        let streams: Vec<Vec<Record>> = streams.collect();
         let lines = self.lines.map_or_else(Vec::new, |part| {
+            // The log may be behind: what it says of the last event stands behind all else.
+            let last = streams.iter().flatten().map(Record::serial).max().unwrap();
+            d.wait_log(&format!("DEBG event {last} sent to listener *"), 20);
             d.messages().into_iter().filter(|line| line.contains(part)).collect()
         });
         Played { streams, lines }

@@ -90,13 +90,15 @@ fn a_restart_goes_on_with_the_serials() {
     assert_eq!(begins, [0, 13]);
 }
 
-fn without_the_end(mut records: Vec<Record>) -> Vec<Record> {
-    let stopping =
-        |record: &Record| record.header("eventname") == "SUPERVISOR_STATE_CHANGE_STOPPING";
-    let from = records.iter().position(stopping).unwrap() + 1;
-    let rest = records.split_off(from);
-    records.extend(rest.into_iter().skip_while(|record| record.header("poolserial") != "0"));
-    records
+fn without_the_end(records: Vec<Record>) -> Vec<Record> {
+    let mut ends = false;
+    let mut is_of_a_life = |record: &Record| {
+        let begins = record.header("poolserial") == "0";
+        ends |= record.header("eventname") == "SUPERVISOR_STATE_CHANGE_STOPPING";
+        ends &= !begins;
+        !ends
+    };
+    records.into_iter().filter(|record| is_of_a_life(record)).collect()
 }
 
 /// The original stops its listeners at once when their turn has come, whatever they have not

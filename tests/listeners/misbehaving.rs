@@ -269,6 +269,29 @@ fn an_event_of_sixteen_mebibytes() {
     });
 }
 
+/// A program whose every read is an event for a listener that never answers.
+#[test]
+fn a_program_that_floods_events() {
+    let d = start("info", "write(b'READY\\n')\ntime.sleep(1000)\n");
+    d.append(
+        "[program:flood]\ncommand=/bin/sh -c 'yes | head -c 200000000; touch %(here)s/flooded; \
+         sleep 1000'\nstdout_events_enabled=true\nstdout_logfile=NONE\nstartsecs=0\n\
+         [eventlistener:deaf]\ncommand=/bin/sh -c 'echo READY; sleep 1000'\nevents=PROCESS_LOG\n\
+         buffer_size=100000\nstartsecs=0\n",
+    );
+    let (before, _) = memory(d.pid);
+    d.ctl(&["update", "deaf"]).expect("deaf: added process group\n", 0);
+    d.wait_state("deaf", "RUNNING", 30);
+    d.ctl(&["update", "flood"]).expect("flood: added process group\n", 0);
+    let slowest = Answers::gather(&d, 200, || d.path("flooded").exists()).at(100);
+    let (_, most) = memory(d.pid);
+    eprintln!("memory {} KiB, at most {}; {slowest:?}", before / 1024, most / 1024);
+    // The buffer takes 16 MiB, what is on its way to it as much.
+    assert!(most < before + 64 * MIB, "{before} bytes before, {most} at most");
+    assert!(slowest < Duration::from_secs(5), "getState hung");
+    d.wait_log("ERRO pool deaf event buffer overflowed, discarding event * and * before it", 20);
+}
+
 /// Twenty thousand events that nobody takes.
 #[test]
 fn a_flood_of_losses_is_told_once_a_second() {

@@ -223,3 +223,33 @@ fn a_process_that_ends_right_after_a_message() {
     .stream("lis", END)
     .compare();
 }
+
+/// What a listener writes to its stderr is as any program's; its stdout is the protocol alone.
+#[test]
+fn what_a_listener_has_to_say_itself() {
+    Scenario::new(
+        |setup| {
+            setup
+                .script(
+                    "talk",
+                    "#!/bin/sh\necho READY\nread head\n\
+                     echo '<!--XSUPERVISOR:BEGIN-->I heard it<!--XSUPERVISOR:END--> and said so, in many words and at length.' \
+                     >&2\nprintf 'RESULT 2\\nOKREADY\\n'\nsleep 1000\n",
+                )
+                .section(
+                    "[eventlistener:talk]\ncommand=%(here)s/talk\nevents=SUPERVISOR_STATE_CHANGE\n\
+                     stdout_events_enabled=true\nstdout_capture_maxbytes=1KB\n\
+                     stderr_events_enabled=true\nstderr_capture_maxbytes=1KB\nstartsecs=5",
+                )
+                .listener("PROCESS_LOG,PROCESS_COMMUNICATION,REMOTE_COMMUNICATION", "")
+        },
+        |d| {
+            ready(d, &["lis", "talk"]);
+            wait_event(d, "lis", "PROCESS_LOG_STDERR * and said so, *");
+            d.wait_log("DEBG talk: event was processed", 20);
+            remote(d, "end", "");
+        },
+    )
+    .stream("lis", END)
+    .compare();
+}

@@ -130,15 +130,47 @@ fn a_listener_that_breaks_the_protocol_is_started_again_where_that_is_wished() {
     assert_eq!(play.state("lis"), ProcessState::Stopping);
     let lines = play.exit("lis", 0);
     assert!(lines.contains(&"lis STOPPED".to_owned()), "{lines:?}");
+    // Not at once: it may do the same each time.
+    assert_eq!(play.state("lis"), ProcessState::Stopped);
+    play.sleep(1000);
     assert_eq!(play.state("lis"), ProcessState::Starting);
 
-    // A client's stop meanwhile is a stop.
+    // Who has run for long does not wait.
     play.spawned("lis");
-    play.sleep(0);
+    play.sleep(5000);
     says(&mut play, "noise!");
-    play.ask(stop(named("lis"), false));
     play.exit("lis", 0);
-    assert_eq!(play.state("lis"), ProcessState::Stopped);
+    assert_eq!(play.state("lis"), ProcessState::Starting);
+}
+
+#[test]
+fn clients_decide_about_a_listener_that_is_to_be_started_again() {
+    let broken = || {
+        let mut play = listening(&[Kind::ProcessGroup], ListenerError::Restart, []);
+        says(&mut play, "noise");
+        play
+    };
+    // A stop is a stop, while it stops and while it waits.
+    let mut stopping = broken();
+    stopping.ask(stop(named("lis"), false));
+    stopping.exit("lis", 0);
+    let mut stopped = broken();
+    stopped.exit("lis", 0);
+    stopped.ask(stop(named("lis"), false));
+    for mut play in [stopping, stopped] {
+        play.sleep(1000);
+        assert_eq!(play.state("lis"), ProcessState::Stopped);
+        assert_eq!(play.world.next_deadline(), None);
+    }
+    // After a start by a client there is no second one.
+    let mut started = broken();
+    started.exit("lis", 0);
+    started.ask(start(named("lis"), false));
+    started.spawned("lis");
+    started.sleep(0);
+    started.exit("lis", 0);
+    started.sleep(1000);
+    assert_eq!(started.state("lis"), ProcessState::Exited);
 }
 
 /// It is not there any more when the event is made.
