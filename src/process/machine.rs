@@ -209,7 +209,7 @@ impl Process {
         self.spawning
     }
 
-    /// The last spawn attempt.
+    /// When the last child began, or its start was asked for where there is none yet.
     pub fn started(&self) -> Option<Now> {
         self.started
     }
@@ -287,30 +287,34 @@ impl Process {
             (S::Backoff, I::GiveUp) => self.give_up(GaveUp::Shutdown, out),
             (S::Backoff, I::Deadline | I::Signal(_)) => {}
 
-            (S::Starting, I::Deadline) if self.exit.is_some() => self.finish_if_late(now, out),
+            (S::Starting, I::Deadline) if self.exit.is_some() => {
+                self.finish_if_late(now, may_spawn, out)
+            }
             (S::Starting, I::Deadline) if self.has_stayed_up(now) => self.succeed(out),
             (S::Starting, I::Stop) => self.stop(now, out),
             (S::Starting, I::Signal(signal)) => self.signal(signal, out),
-            (S::Starting, I::Announced { pid }) => self.announce(pid, out),
+            (S::Starting, I::Announced { pid }) => self.announce(now, pid, out),
             (S::Starting, I::SpawnFailed(failure)) if self.spawning => {
                 self.fail_spawn(now, failure, out);
             }
             (S::Starting, I::Reaped(status)) => self.reaped(now, status, out),
-            (S::Starting, I::Drained) => self.finish(out),
+            (S::Starting, I::Drained) => self.finish(may_spawn, out),
             (S::Starting, I::Start) => self.refuse_start(out),
             (S::Starting, I::Deadline | I::GiveUp | I::SpawnFailed(_)) => {}
 
-            (S::Running, I::Deadline) => self.finish_if_late(now, out),
+            (S::Running, I::Deadline) => self.finish_if_late(now, may_spawn, out),
             (S::Running, I::Stop) => self.stop(now, out),
             (S::Running, I::Signal(signal)) => self.signal(signal, out),
             (S::Running, I::Reaped(status)) => self.reaped(now, status, out),
-            (S::Running, I::Drained) => self.finish(out),
+            (S::Running, I::Drained) => self.finish(may_spawn, out),
             // The child is known already.
             (S::Running, I::Announced { .. }) => {}
             (S::Running, I::Start) => self.refuse_start(out),
             (S::Running, I::GiveUp | I::SpawnFailed(_)) => {}
 
-            (S::Stopping, I::Deadline) if self.exit.is_some() => self.finish_if_late(now, out),
+            (S::Stopping, I::Deadline) if self.exit.is_some() => {
+                self.finish_if_late(now, may_spawn, out)
+            }
             (S::Stopping, I::Deadline) if self.is_due(now) => self.escalate(now, out),
             (S::Stopping, I::Signal(signal)) => self.signal(signal, out),
             (S::Stopping, I::Announced { pid }) => self.announce_to_stop(now, pid, out),
@@ -318,15 +322,15 @@ impl Process {
                 self.fail_spawn_to_stop(failure, out);
             }
             (S::Stopping, I::Reaped(status)) => self.reaped(now, status, out),
-            (S::Stopping, I::Drained) => self.finish(out),
+            (S::Stopping, I::Drained) => self.finish(may_spawn, out),
             (S::Stopping, I::Start) => self.refuse_start(out),
             // It is on its way down already.
             (S::Stopping, I::Deadline | I::Stop | I::GiveUp | I::SpawnFailed(_)) => {}
 
-            (S::Unknown, I::Deadline) => self.finish_if_late(now, out),
+            (S::Unknown, I::Deadline) => self.finish_if_late(now, may_spawn, out),
             (S::Unknown, I::Reaped(status)) => self.reaped(now, status, out),
-            (S::Unknown, I::Drained) => self.finish(out),
-            (S::Unknown, I::Announced { pid }) => self.announce(pid, out),
+            (S::Unknown, I::Drained) => self.finish(may_spawn, out),
+            (S::Unknown, I::Announced { pid }) => self.announce(now, pid, out),
             (S::Unknown, I::SpawnFailed(_)) => self.spawning = false,
             (S::Unknown, I::Start) => self.refuse_start(out),
             (S::Unknown, I::Stop | I::GiveUp | I::Signal(_)) => {}
@@ -426,11 +430,14 @@ impl Process {
         }
     }
 
-    fn announce(&mut self, pid: i32, out: &mut Vec<Effect>) {
+    /// From here on it lives: what came before, a slow disk or the turns of others, is no part of
+    /// the time that it has stayed up.
+    fn announce(&mut self, now: Now, pid: i32, out: &mut Vec<Effect>) {
         if self.pid.is_some() || !self.spawning {
             return;
         }
         self.spawning = false;
+        self.started = Some(now);
         self.lacking = 0;
         self.pid = Some(pid);
         self.last_pid = pid;
@@ -438,7 +445,7 @@ impl Process {
     }
 
     fn announce_to_stop(&mut self, now: Now, pid: i32, out: &mut Vec<Effect>) {
-        self.announce(pid, out);
+        self.announce(now, pid, out);
         if std::mem::take(&mut self.stop_unsent) {
             self.due = Some(now.mono + secs(self.program.stopwaitsecs));
             self.send_stop(out);
@@ -607,14 +614,14 @@ impl Process {
         out.push(Effect::Drain(self.spawn));
     }
 
-    fn finish_if_late(&mut self, now: Now, out: &mut Vec<Effect>) {
+    fn finish_if_late(&mut self, now: Now, may_spawn: bool, out: &mut Vec<Effect>) {
         if self.exit.is_some_and(|exit| now.mono >= exit.at.mono + DRAIN_LIMIT) {
-            self.finish(out);
+            self.finish(may_spawn, out);
         }
     }
 
     /// The state changes now for the exit that was noticed earlier.
-    fn finish(&mut self, out: &mut Vec<Effect>) {
+    fn finish(&mut self, may_spawn: bool, out: &mut Vec<Effect>) {
         let Some(PendingExit { status, at }) = self.exit.take() else { return };
         let lived = at.mono.saturating_sub(self.started.map_or(at.mono, |s| s.mono));
         let too_quick = lived < secs(self.program.startsecs);
@@ -631,11 +638,17 @@ impl Process {
             self.exit_code = None;
             self.back_off(at.mono, out);
             out.push(Effect::Notice(Notice::Exited { status, expected: false }));
-            self.is_one_too_many(at.mono, out);
+            // In a shutdown there is no restart to count or to wait for.
+            if may_spawn {
+                self.is_one_too_many(at.mono, out);
+            }
         } else {
             let short = self.program.restart.reset.is_some_and(|reset| lived < reset);
             self.finish_run(status, out);
-            if self.wants_restart() && !self.is_one_too_many(at.mono, out) && short {
+            let again = may_spawn && self.wants_restart();
+            if again && !self.is_one_too_many(at.mono, out) && short {
+                let why = "Exited too soon for a restart at once (restart_reset_secs)";
+                self.spawn_error.get_or_insert_with(|| why.to_owned());
                 self.wait_for_restart(at.mono, out);
             }
         }

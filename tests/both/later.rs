@@ -4,7 +4,7 @@
 use crate::support::Side;
 
 /// The kinds.
-const LATER: &[&str] = &["eventlistener", "fcgi-program"];
+const LATER: &[&str] = &[];
 
 /// Whether a configuration is left out for now.
 pub fn left_out(text: &str) -> bool {

@@ -203,3 +203,35 @@ fn a_request_to_start_forgives_the_limit_and_not_the_failures() {
     life.take(Input::Start);
     assert_eq!(life.take(failed("x"))[1], "STARTING>BACKOFF pid:0 tries:2 expected:false");
 }
+
+#[test]
+fn in_a_shutdown_an_exit_is_an_exit() {
+    let mut life = Life::new(limited(1, 60)).into(ProcessState::Running);
+    life.take(reaped(0));
+    life.take(Input::Drained);
+    life.take(Input::Deadline);
+    life.take(announced());
+    life.after(1000, Input::Deadline);
+    life.may_spawn = false;
+    life.take(reaped(0));
+    life.take(Input::Drained);
+    assert_eq!(life.process.state(), ProcessState::Exited);
+    let mut life = Life::new(policy(Backoff::Double, 500, 0, 5000)).into(ProcessState::Running);
+    life.may_spawn = false;
+    life.take(reaped(3));
+    life.take(Input::Drained);
+    assert_eq!(life.process.state(), ProcessState::Exited);
+}
+
+#[test]
+fn the_time_up_counts_from_the_child_not_from_the_wish() {
+    let mut life = Life::new(|_| {});
+    life.take(Input::Start);
+    // The disk was slow, or others had their turn before.
+    life.after(5000, announced());
+    check(&mut life, 999, Input::Deadline, ProcessState::Starting, &[]);
+    assert_eq!(life.process.next_deadline(true), Some(Duration::from_millis(life.millis + 1)));
+    life.take(reaped(1));
+    life.take(Input::Drained);
+    assert_eq!(life.process.state(), ProcessState::Backoff, "it exited too quickly");
+}
