@@ -73,6 +73,7 @@ fn sockets() {
             startretries=0
             ",
         )
+        .bettered("no-socket")
         .probes(&["a", "b0", "b1"])
         .ctl(&["stop", "a"]),
     ]);

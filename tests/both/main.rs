@@ -25,7 +25,6 @@
 mod support;
 
 mod bettered;
-mod later;
 mod normal;
 mod outcome;
 mod probe;

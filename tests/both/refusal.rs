@@ -4,9 +4,7 @@
 use std::fs;
 
 use crate::{
-    bettered,
-    later::left_out,
-    normal,
+    bettered, normal,
     outcome::Outcome,
     run::{all, both},
     support::{Output, Setup, Side, matches},
@@ -65,8 +63,7 @@ pub fn refused_programs(table: &[(&str, &str)]) {
 
 /// Compares these. They take no time but the processor's, so one after the other.
 #[track_caller]
-pub fn all_refused(mut rows: Vec<Refused>) {
-    rows.retain(|row| !left_out(&String::from_utf8_lossy(&row.text)));
+pub fn all_refused(rows: Vec<Refused>) {
     all(rows, 1, |row| {
         let about = format!(
             "##### {:?} {:?}\n",

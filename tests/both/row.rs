@@ -4,10 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
-use crate::{
-    later::left_out,
-    support::{Setup, Side, copy_fixtures, free_port, write_script},
-};
+use crate::support::{Setup, Side, copy_fixtures, free_port, write_script};
 
 /// What has to be so before a row goes on. By itself a row waits until every process is RUNNING,
 /// EXITED, FATAL or, if it was not to be started, STOPPED.
@@ -171,11 +168,6 @@ impl Row {
     pub fn bettered(mut self, id: &'static str) -> Row {
         self.bettered.push(id);
         self
-    }
-
-    /// Whether it waits for a part of ours.
-    pub fn is_for_later(&self) -> bool {
-        left_out(&self.sections)
     }
 
     /// The row on one side, in a directory of its own.

@@ -28,8 +28,7 @@ const WRITTEN: Duration = Duration::from_secs(3);
 
 /// Compares each of these rows; fails with all their differences.
 #[track_caller]
-pub fn same(mut rows: Vec<Row>) {
-    rows.retain(|row| !row.is_for_later());
+pub fn same(rows: Vec<Row>) {
     all(rows, AT_ONCE, |row| compare(&row).map_err(|why| format!("##### {}\n{why}", row.name)));
 }
 
