@@ -30,18 +30,34 @@ pub trait Host {
     fn has_group(&self, gid: u32) -> bool;
 }
 
-/// A user, by number or by name; it must exist.
+/// A user to become: by name, or by number, which needs no entry. Without one its group has the
+/// same number, and it is in no other.
 ///
 /// # Errors
 /// [`ValueError::UserId`], [`ValueError::UserName`].
 pub fn user(host: &dyn Host, text: &str) -> Result<User, ValueError> {
-    match values::integer(text) {
-        Ok(number) => u32::try_from(number)
-            .ok()
-            .and_then(|uid| host.user_numbered(uid))
-            .ok_or_else(|| ValueError::UserId(text.to_owned())),
-        Err(_) => host.user_named(text).ok_or_else(|| ValueError::UserName(text.to_owned())),
+    match uid(text)? {
+        Some(uid) => {
+            Ok(host.user_numbered(uid).unwrap_or(User { uid, gid: uid, name: String::new() }))
+        }
+        None => host.user_named(text).ok_or_else(|| ValueError::UserName(text.to_owned())),
     }
+}
+
+/// The number that the text is; `None`: it is a name. The largest one means nobody.
+fn uid(text: &str) -> Result<Option<u32>, ValueError> {
+    let Ok(number) = values::integer(text) else { return Ok(None) };
+    let uid = u32::try_from(number).ok().filter(|uid| *uid != u32::MAX);
+    uid.map(Some).ok_or_else(|| ValueError::UserId(text.to_owned()))
+}
+
+/// An owner of a file, by number or by name; it must exist.
+fn known_user(host: &dyn Host, text: &str) -> Result<u32, ValueError> {
+    let user = match uid(text)? {
+        Some(uid) => host.user_numbered(uid).ok_or_else(|| ValueError::UserId(text.to_owned())),
+        None => host.user_named(text).ok_or_else(|| ValueError::UserName(text.to_owned())),
+    };
+    user.map(|user| user.uid)
 }
 
 /// `user` or `user:group`, each a number or a name.
@@ -50,8 +66,8 @@ pub fn user(host: &dyn Host, text: &str) -> Result<User, ValueError> {
 /// Those of the user and of the group.
 pub fn owner(host: &dyn Host, text: &str) -> Result<(u32, Option<u32>), ValueError> {
     match text.split_once(':') {
-        Some((name, group)) => Ok((user(host, name)?.uid, Some(group_id(host, group)?))),
-        None => Ok((user(host, text)?.uid, None)),
+        Some((name, group)) => Ok((known_user(host, name)?, Some(group_id(host, group)?))),
+        None => Ok((known_user(host, text)?, None)),
     }
 }
 

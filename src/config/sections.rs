@@ -121,6 +121,11 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
+    /// A section is about to be read: errors are about it, and not about what was read before.
+    pub(super) fn enter(&self) {
+        self.last.take();
+    }
+
     /// What comes of one section; nothing, where faults are gathered and it has one.
     ///
     /// # Errors
@@ -177,8 +182,12 @@ impl<'a> Reader<'a> {
 
     /// The option, or the one that stands there under its other name.
     pub(super) fn written(&self, key: &str) -> Option<&'a Entry> {
-        let named = |key: &str| self.context.document.entry(self.section, key);
-        let entry = named(key).or_else(|| named(self.row(key)?.alias?));
+        // What the section itself says, under whatever name, comes before what it inherits.
+        let alias = self.row(key).and_then(|row| row.alias);
+        let names = || [Some(key), alias].into_iter().flatten();
+        let document = self.context.document;
+        let own = names().find_map(|key| self.section.options.iter().find(|e| e.key == key));
+        let entry = own.or_else(|| names().find_map(|key| document.entry(self.section, key)));
         *self.context.last.borrow_mut() = entry.map(|entry| Place {
             file: Arc::clone(&entry.file),
             line: entry.line,

@@ -20,6 +20,13 @@ pub struct Ansi {
 const ESC: u8 = 0x1b;
 
 impl Ansi {
+    /// The output has ended: what was held back as the begin of a sequence.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.place) == Place::Escape {
+            out.push(ESC);
+        }
+    }
+
     /// Appends to `out` what of `data` is no control sequence.
     pub fn strip(&mut self, data: &[u8], out: &mut Vec<u8>) {
         for &byte in data {
@@ -58,7 +65,9 @@ mod tests {
 
     #[test]
     fn any_cut_gives_the_same() {
-        let rows: [(&[u8], &[u8]); 6] = [
+        let rows: [(&[u8], &[u8]); 8] = [
+            (b"x\x1b", b"x\x1b"),
+            (b"x\x1b[1", b"x"),
             (b"plain\n", b"plain\n"),
             (b"\x1b[1;31mred\x1b[0m!\n", b"red!\n"),
             (b"a\x1b[6nb", b"ab"),
@@ -71,6 +80,7 @@ mod tests {
                 let (mut ansi, mut out) = (Ansi::default(), Vec::new());
                 ansi.strip(&input[..cut], &mut out);
                 ansi.strip(&input[cut..], &mut out);
+                ansi.finish(&mut out);
                 assert_eq!(out, want, "{input:?} cut at {cut}");
             }
         }

@@ -120,7 +120,9 @@ impl ChildLog {
                 Err(error) => return Err(error),
             }),
         };
-        if let Some(trouble) = file.as_ref().and_then(Rotating::check_rotation) {
+        // Once for a process, not at each of its starts.
+        let told = file.as_ref().filter(|_| !opened_before).and_then(Rotating::check_rotation);
+        if let Some(trouble) = told {
             tell(output, file.as_ref(), &trouble, speaker);
         }
         let ansi = strip_ansi.then(Ansi::default);
@@ -148,6 +150,12 @@ impl ChildLog {
                 stripped.as_slice()
             }
         };
+        self.split(data, speaker);
+        self.stripped = stripped;
+    }
+
+    /// Parts messages from the rest.
+    fn split(&mut self, data: &[u8], speaker: Speaker<'_>) {
         match self.capture.take() {
             None => self.deliver(Piece::Plain(data), speaker),
             Some(mut capture) => {
@@ -155,11 +163,17 @@ impl ChildLog {
                 self.capture = Some(capture);
             }
         }
-        self.stripped = stripped;
     }
 
-    /// The output has ended: what may have been the begin of a token was none.
+    /// The output has ended: what may have been the begin of a sequence or a token was none.
     pub fn finish(&mut self, speaker: Speaker<'_>) {
+        let mut held = Vec::new();
+        if let Some(ansi) = &mut self.ansi {
+            ansi.finish(&mut held);
+        }
+        if !held.is_empty() {
+            self.split(&held, speaker);
+        }
         if let Some(mut capture) = self.capture.take() {
             capture.finish(&mut |piece| self.deliver(piece, speaker));
         }

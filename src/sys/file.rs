@@ -25,6 +25,8 @@ pub struct Appended {
     pub size: u64,
     /// It is a regular file: it has a size and can be rotated.
     pub regular: bool,
+    /// It has places, as files and /dev/null have; pipes and terminals have none.
+    pub seekable: bool,
 }
 
 /// Opens for appending, creates what is missing. A fifo without a reader does not block.
@@ -37,7 +39,8 @@ pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
     let file =
         OpenOptions::new().append(true).create(true).mode(bits).custom_flags(flags).open(path)?;
     let meta = file.metadata()?;
-    Ok(Appended { file, size: meta.len(), regular: meta.file_type().is_file() })
+    let seekable = (&file).stream_position().is_ok();
+    Ok(Appended { file, size: meta.len(), regular: meta.file_type().is_file(), seekable })
 }
 
 /// Keeps others from cleaning the file away while it is open; false when another has it. The

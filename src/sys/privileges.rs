@@ -32,7 +32,9 @@ pub fn identity_of(user: &User) -> Result<Option<Identity>, String> {
     if getuid().as_raw() == user.uid {
         return Ok(None);
     }
-    if matches!(Account::from_uid(Uid::from_raw(user.uid)), Ok(None)) {
+    // One that was given as a bare number never had an entry.
+    let is_gone = || matches!(Account::from_uid(Uid::from_raw(user.uid)), Ok(None));
+    if !user.name.is_empty() && is_gone() {
         return Err(format!("Can't find uid {}", user.uid));
     }
     if !getuid().is_root() {

@@ -113,11 +113,6 @@ pub const LIST: &[Bettered] = &[
         what: Instead("Max processes *300 *", "Max processes *310 *"),
     },
     Bettered {
-        id: "no-socket",
-        why: "no socket is made for a command that cannot be found",
-        what: TheirsAlone("INFO * socket unix://<dir>/c.sock"),
-    },
-    Bettered {
         id: "refused-silently",
         why: "a daemon that does not start logs nothing: the log may be that of the one that runs",
         what: TheirsAlone("CRIT Supervisor is running as root.  *"),

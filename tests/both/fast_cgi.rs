@@ -67,13 +67,8 @@ fn sockets() {
             socket_owner=nobody
             socket_backlog=5
             startsecs=0
-            [fcgi-program:c]
-            command=/no/such
-            socket=unix://%(here)s/c.sock
-            startretries=0
             ",
         )
-        .bettered("no-socket")
         .probes(&["a", "b0", "b1"])
         .ctl(&["stop", "a"]),
     ]);

@@ -146,7 +146,7 @@ fn a_bad_value_of_a_program_is_named() {
         ("", "program section program:a does not specify a command"),
         ("stopsignal=FOO", "value 'FOO' is not a valid signal name"),
         ("stopsignal=200", "value '200' is not a valid signal number"),
-        ("user=54321", "Invalid user id 54321"),
+        ("user=-2", "Invalid user id -2"),
         ("priority=high", "invalid literal for int() with base 10: 'high'"),
         ("autostart=maybe", "not a valid boolean value: 'maybe'"),
         ("autorestart=sometimes", "invalid 'autorestart' value 'sometimes'"),

@@ -44,7 +44,7 @@ const BY_ROW: &[(Section, &str, &str, &str)] = &[
     (Section::EventListener, "events", "", "[eventlistener:a] section requires an \"events\" line"),
     (Section::Program, "process_name", "a b", "Invalid name: 'a b' because of character: ' '"),
     (Section::Program, "stopsignal", "200", "value '200' is not a valid signal number"),
-    (Section::Program, "user", "99999", "Invalid user id 99999"),
+    (Section::Program, "user", "-2", "Invalid user id -2"),
     (
         Section::Group,
         "programs",

@@ -50,6 +50,7 @@ fn group<'a>(
     name: &str,
     taken: &mut HashSet<String>,
 ) -> Result<Draft<'a>, ConfigError> {
+    context.enter();
     let name = values::name(name)?;
     warn_of_empty(context, section, &name);
     let reader = context.reader(section);
@@ -75,6 +76,7 @@ fn members(
     section: &Section,
     group: &str,
 ) -> Result<Vec<Program>, ConfigError> {
+    context.enter();
     let socket = match section.name.strip_prefix("fcgi-program:") {
         Some(name) => Some(fcgi::read(context, section, &values::name(name)?)?),
         None => None,
@@ -108,6 +110,7 @@ fn alone<'a>(
     section: &'a Section,
     name: &str,
 ) -> Result<Draft<'a>, ConfigError> {
+    context.enter();
     let name = values::name(name)?;
     let names = context.names_here();
     let priority = context.reader(section).get("priority", &names, values::integer)?;
@@ -127,6 +130,7 @@ fn pool<'a>(
     section: &'a Section,
     name: &str,
 ) -> Result<Draft<'a>, ConfigError> {
+    context.enter();
     let name = values::name(name)?;
     let names = context.names_here();
     let priority = context.reader(section).get("priority", &names, values::integer)?;

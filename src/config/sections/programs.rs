@@ -39,6 +39,7 @@ fn processes(
     group: &str,
 ) -> Result<Vec<Program>, ConfigError> {
     let name = section.name.split_once(':').map_or("", |(_, name)| name);
+    context.enter();
     let name = values::name(name)?;
     groups::warn_of_empty(context, section, &name);
     let mut names = context.names_host().with("program_name", &name);

@@ -206,6 +206,9 @@ fn the_restart_policy() {
     let other = format!("{lines}restartpause=.5\nmaxbackoff=1.5");
     assert_eq!(program(&own).restart, policy);
     assert_eq!(program(&other).restart, policy, "under the names of other supervisors");
+    let text = "[DEFAULT]\nrestart_delay_min=30\n[program:a]\ncommand=c\nrestartpause=.5\n";
+    let inherited = &read(text).groups[0].processes[0].restart;
+    assert_eq!(inherited.delay_min, Some(Duration::from_millis(500)), "the section's own first");
     let both = program("restartpause=9\nrestart_delay_min=2\nstartretries=Unlimited");
     assert_eq!(both.restart.delay_min, Some(secs(2)), "our own name wins");
     assert_eq!(both.startretries, Retries::Unlimited);

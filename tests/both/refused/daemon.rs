@@ -31,7 +31,7 @@ fn numbers_words_and_sizes() {
 fn users_and_paths() {
     refused(&[
         ("user=no-such-user", "Invalid user name no-such-user"),
-        ("user=54321", "Invalid user id 54321"),
+        ("user=-2", "Invalid user id -2"),
         ("user=", "Invalid user name "),
         ("childlogdir=/no/such", "/no/such is not an existing directory"),
         ("childlogdir=%(here)s/c.conf", "<dir>/c.conf is not an existing directory"),

@@ -50,7 +50,7 @@ fn signals_codes_users_and_masks() {
         ("exitcodes=0,2,", "not a valid list of exit codes: '0,2,'"),
         ("exitcodes=0 2", "not a valid list of exit codes: '0 2'"),
         ("user=no-such-user", "Invalid user name no-such-user"),
-        ("user=99999", "Invalid user id 99999"),
+        ("user=-2", "Invalid user id -2"),
         ("user=root:root", "Invalid user name root:root"),
         ("umask=8", "8 can not be converted to an octal type"),
         ("umask=0x1F", "0x1F can not be converted to an octal type"),

@@ -16,7 +16,7 @@ fn the_daemon_s_own_options() {
         ("umask=9", "9 can not be converted to an octal type"),
         ("loglevel=warning", "bad logging level name 'warning'"),
         ("user=nouser", "Invalid user name nouser"),
-        ("user=99", "Invalid user id 99"),
+        ("user=-2", "Invalid user id -2"),
         ("directory=/none", "/none is not an existing directory"),
         ("childlogdir=~no", "~no is not an existing directory"),
         ("pidfile=~/none/p", "The directory named as part of the path ~/none/p does not exist"),
