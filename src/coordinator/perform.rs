@@ -217,8 +217,11 @@ impl Coordinator<'_> {
     fn call_off(&mut self, id: ProcessId, spawn: SpawnNumber) {
         if let Some(shell) = self.shells.get_mut(&id).filter(|shell| shell.spawn == spawn)
             && let Some(link) = shell.link.take()
+            && !link.call_off()
         {
-            link.call_off();
+            // Too late: a child is being made. Who has ended meanwhile needs nothing more.
+            self.late.retain(|link| Arc::strong_count(link) > 1);
+            self.late.push(link);
         }
     }
 

@@ -91,6 +91,8 @@ pub struct Coordinator<'a> {
     pub(super) finished: Option<SupervisorState>,
     /// Threads of children whose processes are no longer known.
     pub(super) removed: BTreeMap<ProcessId, Arc<Link>>,
+    /// Threads that made their child while the start was called off.
+    pub(super) late: Vec<Arc<Link>>,
     next: Option<Box<Next>>,
     preparing: bool,
     prepare_again: bool,
@@ -120,6 +122,7 @@ impl<'a> Coordinator<'a> {
             follow_ups: VecDeque::new(),
             finished: None,
             removed: BTreeMap::new(),
+            late: Vec::new(),
             next: None,
             preparing: false,
             prepare_again: false,
@@ -304,7 +307,8 @@ impl<'a> Coordinator<'a> {
     /// unknown.
     fn end_late_child(&self, pid: i32) {
         if reap::is_ours(pid) && !self.by_pid.contains_key(&pid) {
-            let _ = signals::send(pid, signal::KILL, Scope::Process);
+            // It leads its group, and nobody knows it who could end the others.
+            let _ = signals::send(pid, signal::KILL, Scope::Group);
         }
     }
 
@@ -384,6 +388,10 @@ impl<'a> Coordinator<'a> {
                 Some(process) => self.handle(Event::Reaped { process, status }),
                 None => {
                     self.log(LogLevel::Info, &format!("reaped unknown pid {zombie} ({status})"));
+                    let late = self.late.iter().position(|link| link.slot.get() == Some(zombie));
+                    if let Some(place) = late {
+                        self.late.swap_remove(place).drain();
+                    }
                 }
             }
             // Of a group that was removed while one of its processes was UNKNOWN.
