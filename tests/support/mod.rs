@@ -292,6 +292,7 @@ pub struct Setup {
     sections: String,
     port: Option<u16>,
     told_port: Option<u16>,
+    login: Option<(String, String)>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     bare: bool,
@@ -318,6 +319,7 @@ impl Setup {
             sections: String::new(),
             port: None,
             told_port: None,
+            login: None,
             args: Vec::new(),
             env: Vec::new(),
             bare: false,
@@ -364,6 +366,12 @@ impl Setup {
     /// Says that a section added by the test has a TCP listener of 127.0.0.1 on this port.
     pub fn at_port(mut self, port: u16) -> Setup {
         self.told_port = Some(port);
+        self
+    }
+
+    /// Makes every listener ask for this user and password; the tests' own calls give them.
+    pub fn login(mut self, user: &str, password: &str) -> Setup {
+        self.login = Some((user.to_owned(), password.to_owned()));
         self
     }
 
@@ -443,6 +451,11 @@ impl Setup {
         self
     }
 
+    /// The port of the TCP listener, if there is one.
+    pub fn try_port(&self) -> Option<u16> {
+        self.port
+    }
+
     /// A path in the test's directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
@@ -450,17 +463,21 @@ impl Setup {
 
     /// Writes the configuration.
     pub fn write(&self) -> PathBuf {
+        let login = match &self.login {
+            Some((user, password)) => format!("username={user}\npassword={password}\n"),
+            None => String::new(),
+        };
         let inet = match self.port {
-            Some(port) => format!("[inet_http_server]\nport=127.0.0.1:{port}\n"),
+            Some(port) => format!("[inet_http_server]\nport=127.0.0.1:{port}\n{login}"),
             None => String::new(),
         };
         let text = format!(
-            "[unix_http_server]\nfile=%(here)s/s.sock\n{inet}\
+            "[unix_http_server]\nfile=%(here)s/s.sock\n{login}{inet}\
              [supervisord]\nlogfile=%(here)s/activity.log\npidfile=%(here)s/d.pid\n\
              childlogdir=%(here)s\n{}\
              [rpcinterface:supervisor]\n\
              supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
-             [supervisorctl]\nserverurl=unix://%(here)s/s.sock\n{}",
+             [supervisorctl]\nserverurl=unix://%(here)s/s.sock\n{login}{}",
             self.supervisord, self.sections
         );
         let path = self.path("c.conf");
@@ -601,7 +618,7 @@ impl TestDaemon {
     }
 
     fn try_pid(&self) -> Option<i32> {
-        let answer = Connection::unix(&self.path("s.sock")).ok()?.call("supervisor.getPID", "");
+        let answer = self.try_rpc().ok()?.call("supervisor.getPID", "");
         rpc::scalar(&answer.ok()?)?.parse().ok()
     }
 
@@ -643,7 +660,15 @@ impl TestDaemon {
 
     /// A connection of XML-RPC over the unix socket.
     pub fn rpc(&self) -> Connection {
-        Connection::unix(&self.path("s.sock")).expect("the daemon's unix socket")
+        self.try_rpc().expect("the daemon's unix socket")
+    }
+
+    fn try_rpc(&self) -> io::Result<Connection> {
+        let connection = Connection::unix(&self.path("s.sock"))?;
+        Ok(match &self.setup.login {
+            Some((user, password)) => connection.with_login(user, password),
+            None => connection,
+        })
     }
 
     /// A plain TCP connection to the daemon.
@@ -784,7 +809,8 @@ impl TestDaemon {
 impl Drop for TestDaemon {
     fn drop(&mut self) {
         if thread::panicking() {
-            let status = Connection::unix(&self.path("s.sock"))
+            let status = self
+                .try_rpc()
                 .and_then(|mut rpc| rpc.call("supervisor.getAllProcessInfo", ""))
                 .unwrap_or_else(|error| format!("no answer: {error}"));
             let states = rpc::members(&status, "statename").join(" ");

@@ -16,7 +16,11 @@ pub trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
 /// One kept connection.
-pub struct Connection(Box<dyn Stream>);
+pub struct Connection {
+    stream: Box<dyn Stream>,
+    /// A header line with credentials, or nothing.
+    login: String,
+}
 
 /// A response as it came.
 #[derive(Clone, Debug)]
@@ -45,12 +49,22 @@ impl Response {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Connection {
+    fn new(stream: impl Stream + 'static) -> Connection {
+        Connection { stream: Box::new(stream), login: String::new() }
+    }
+
+    /// The same with credentials in each call.
+    pub fn with_login(mut self, user: &str, password: &str) -> Connection {
+        self.login = format!("Authorization: Basic {}\r\n", base64(&format!("{user}:{password}")));
+        self
+    }
+
     /// Connects to a unix socket.
     pub fn unix(path: &Path) -> io::Result<Connection> {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Connection(Box::new(stream)))
+        Ok(Connection::new(stream))
     }
 
     /// Connects to a port of 127.0.0.1.
@@ -59,12 +73,12 @@ impl Connection {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Connection(Box::new(stream)))
+        Ok(Connection::new(stream))
     }
 
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.stream.write_all(bytes)
     }
 
     /// Reads one response whose length is stated.
@@ -95,14 +109,14 @@ impl Connection {
     /// Reads until the other side closes.
     pub fn receive_all(&mut self) -> io::Result<String> {
         let mut bytes = Vec::new();
-        self.0.read_to_end(&mut bytes)?;
+        self.stream.read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn more(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut chunk = [0; 16384];
         let read = loop {
-            match self.0.read(&mut chunk) {
+            match self.stream.read(&mut chunk) {
                 // A machine that is suspended ends a read with a time-out so.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read?,
@@ -120,8 +134,9 @@ impl Connection {
     /// Posts a body to `/RPC2`.
     pub fn post(&mut self, body: &str) -> io::Result<Response> {
         let head = format!(
-            "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n\
+            "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n{}\
              Content-Length: {}\r\n\r\n",
+            self.login,
             body.len()
         );
         self.send(format!("{head}{body}").as_bytes())?;
@@ -137,6 +152,21 @@ impl Connection {
             status => Err(other(&format!("{method}: HTTP {status}"))),
         }
     }
+}
+
+/// Text in base64.
+pub fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in text.as_bytes().chunks(3) {
+        let bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * place) & 63) as usize];
+            out.push(if place <= three.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
 }
 
 /// The body of a call; each typed value becomes one parameter.
