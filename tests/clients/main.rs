@@ -18,6 +18,7 @@ mod support;
 
 mod ansible;
 mod exporter;
+mod log_bytes;
 mod node;
 mod php;
 mod scenario;
