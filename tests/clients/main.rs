@@ -25,6 +25,7 @@ mod scenario;
 mod superlance;
 mod supervisorctl;
 mod waiting;
+mod wire;
 
 use std::{env, path::PathBuf};
 
