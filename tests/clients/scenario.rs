@@ -8,7 +8,8 @@ use crate::{
     support::{Output, Setup, Side, TestDaemon, oracle, root, run},
 };
 
-/// The programs that the scenario knows.
+/// The programs that the scenario knows. Those that are stopped right after their start have a
+/// short patience: the original's child may lose a signal that comes before its program.
 fn programs() -> String {
     let ear = fixture("listener.py");
     let python = oracle("python3");
@@ -16,8 +17,8 @@ fn programs() -> String {
     let user = if root() { "user=root\n" } else { "" };
     format!(
         "[program:cat]\ncommand=/bin/cat\nstartsecs=0\npriority=5\n\
-         [program:manual]\n{sleep}autostart=false\n{user}stderr_capture_maxbytes=2KB\n\
-         [program:slow]\ncommand=/bin/sleep 1000\nstartsecs=3\nautostart=false\n\
+         [program:manual]\n{sleep}autostart=false\nstopwaitsecs=1\n{user}stderr_capture_maxbytes=2KB\n\
+         [program:slow]\ncommand=/bin/sleep 1000\nstartsecs=3\nautostart=false\nstopwaitsecs=1\n\
          [program:brief]\ncommand=/bin/sleep 1000\nstartsecs=1\nautostart=false\n\
          [program:lasting]\ncommand=%(here)s/stubborn\nstartsecs=0\nautostart=false\n\
          stopwaitsecs=5\n\
