@@ -24,6 +24,7 @@
 //! # Who may know whom
 //!
 //! `daemon → http → coordinator → child → log, sys →` the pure modules; `ctl → xml_rpc, config`;
+//! `pidproxy → sys`;
 //! among the pure ones `rpc → event → process → config`. Pure are [`config`], [`process`],
 //! [`event`], [`rpc`], [`xml_rpc`], [`getopt`] and in [`coordinator`] its world, events and waiters: no
 //! descriptor, no clock, no thread, no unsafe code; time comes in as a value. `tests/layers.rs`
@@ -73,6 +74,7 @@ pub mod event;
 pub mod getopt;
 pub mod http;
 pub mod log;
+pub mod pidproxy;
 pub mod process;
 pub mod rpc;
 pub mod sys;

@@ -67,6 +67,11 @@ pub fn number_name(number: i32) -> Option<&'static str> {
     })
 }
 
+/// Nobody has the pid that was asked for.
+pub fn is_no_process(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ESRCH)
+}
+
 /// Descriptors, memory, processes or room on a disk are lacking: it may heal by itself.
 pub fn lacks_resources(error: &io::Error) -> bool {
     matches!(

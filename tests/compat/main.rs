@@ -28,6 +28,7 @@ mod fastcgi;
 mod groups;
 mod http;
 mod logs;
+mod pidproxy;
 mod process;
 mod profile;
 mod refused;

@@ -72,6 +72,14 @@ impl Side {
             Side::Theirs => oracle("supervisorctl"),
         }
     }
+
+    /// The binary that stands for a daemon with a pidfile.
+    pub fn pidproxy(self) -> PathBuf {
+        match self {
+            Side::Ours => ours("pidproxy", env!("CARGO_BIN_EXE_pidproxy")),
+            Side::Theirs => oracle("pidproxy"),
+        }
+    }
 }
 
 /// A program of ours: that of this build, unless MINDER_OURS names a directory with another one,
@@ -819,19 +827,24 @@ impl Drop for TestDaemon {
         // The daemon first: what it can't see ending it does not start again.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let mark = format!("{MARK}={}", self.setup.scratch.path().display());
-        for _ in 0..50 {
-            let left = marked(&mark);
-            if left.is_empty() {
-                return;
-            }
-            for pid in left {
-                let _ = signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        eprintln!("processes of {mark} are still there");
+        kill_marked(self.setup.scratch.path());
     }
+}
+
+/// Ends all processes that carry the mark with this directory.
+pub fn kill_marked(directory: &Path) {
+    let mark = format!("{MARK}={}", directory.display());
+    for _ in 0..50 {
+        let left = marked(&mark);
+        if left.is_empty() {
+            return;
+        }
+        for pid in left {
+            let _ = signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    eprintln!("processes of {mark} are still there");
 }
 
 /// Living processes that carry this line in their environment.
