@@ -24,7 +24,7 @@
 //! # Who may know whom
 //!
 //! `daemon → http → coordinator → child → log, sys →` the pure modules; `ctl → xml_rpc, config`;
-//! `pidproxy → sys`;
+//! `pidproxy → sys`; `echo_supervisord_conf → config`;
 //! among the pure ones `rpc → event → process → config`. Pure are [`config`], [`process`],
 //! [`event`], [`rpc`], [`xml_rpc`], [`getopt`] and in [`coordinator`] its world, events and waiters: no
 //! descriptor, no clock, no thread, no unsafe code; time comes in as a value. `tests/layers.rs`
@@ -70,6 +70,7 @@ pub mod config;
 pub mod coordinator;
 pub mod ctl;
 pub mod daemon;
+pub mod echo_supervisord_conf;
 pub mod event;
 pub mod getopt;
 pub mod http;

@@ -18,6 +18,7 @@ pub mod pairs;
 pub mod paths;
 pub mod quote;
 pub mod reread;
+pub mod sample;
 pub mod sections;
 pub mod signal;
 pub mod table;

@@ -143,6 +143,8 @@ pub struct Row {
     pub default: Option<&'static str>,
     /// What it does, in a line.
     pub help: &'static str,
+    /// What a sample shows where that is not the default.
+    pub example: Option<&'static str>,
 }
 
 /// The row of an option, by its key or the key's other name.
@@ -158,12 +160,17 @@ const fn r(
     default: Option<&'static str>,
     help: &'static str,
 ) -> Row {
-    Row { section, key, alias: None, kind, default, help }
+    Row { section, key, alias: None, kind, default, help, example: None }
 }
 
 /// The same option under another name, too.
 const fn or(alias: &'static str, row: Row) -> Row {
     Row { alias: Some(alias), ..row }
+}
+
+/// The same option with something for a sample to show.
+const fn eg(example: &'static str, row: Row) -> Row {
+    Row { example: Some(example), ..row }
 }
 
 use Kind as K;
@@ -172,46 +179,46 @@ use Section as S;
 /// All options, section by section.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
-    r(S::Supervisord, "logfile", K::DirPath, Some("supervisord.log"), "activity log: a file, or syslog"),
+    eg("/tmp/supervisord.log", r(S::Supervisord, "logfile", K::DirPath, Some("supervisord.log"), "activity log: a file, or syslog")),
     r(S::Supervisord, "logfile_maxbytes", K::Bytes, Some("50MB"), "size at which the activity log is rotated; 0: never"),
     r(S::Supervisord, "logfile_backups", K::Integer, Some("10"), "rotated activity logs that are kept"),
     r(S::Supervisord, "loglevel", K::LogLevel, Some("info"), "least level that the activity log takes"),
-    r(S::Supervisord, "pidfile", K::DirPath, Some("supervisord.pid"), "file that holds the daemon's pid"),
+    eg("/tmp/supervisord.pid", r(S::Supervisord, "pidfile", K::DirPath, Some("supervisord.pid"), "file that holds the daemon's pid")),
     r(S::Supervisord, "umask", K::Octal, Some("022"), "file mode mask, set when daemonizing"),
     r(S::Supervisord, "nodaemon", K::Boolean, Some("false"), "stay in the foreground"),
     r(S::Supervisord, "silent", K::Boolean, Some("false"), "in the foreground, print no log on stdout"),
     r(S::Supervisord, "minfds", K::Integer, Some("1024"), "open files that the daemon must be allowed"),
     r(S::Supervisord, "minprocs", K::Integer, Some("200"), "processes that the daemon must be allowed"),
     r(S::Supervisord, "nocleanup", K::Boolean, Some("false"), "keep the AUTO logs of earlier runs"),
-    r(S::Supervisord, "childlogdir", K::Directory, None, "directory of the AUTO logs; default: that of temporary files"),
-    r(S::Supervisord, "user", K::User, None, "user that the daemon becomes"),
-    r(S::Supervisord, "directory", K::Directory, None, "directory entered when daemonizing"),
+    eg("/tmp", r(S::Supervisord, "childlogdir", K::Directory, None, "directory of the AUTO logs; default: that of temporary files")),
+    eg("nobody", r(S::Supervisord, "user", K::User, None, "user that the daemon becomes")),
+    eg("/tmp", r(S::Supervisord, "directory", K::Directory, None, "directory entered when daemonizing")),
     r(S::Supervisord, "strip_ansi", K::Boolean, Some("false"), "remove ANSI escapes from child logs"),
-    r(S::Supervisord, "environment", K::Pairs, Some(""), "variables for all children"),
+    eg("KEY=\"value\"", r(S::Supervisord, "environment", K::Pairs, Some(""), "variables for all children")),
     r(S::Supervisord, "identifier", K::Text, Some("supervisor"), "this daemon's name for clients and AUTO logs"),
     r(S::Supervisord, "skip_unloadable_plugins", K::Boolean, Some("false"), "skip rpcinterface sections that need Python instead of refusing the file"),
 
-    r(S::UnixHttpServer, "file", K::Text, None, "path of the socket"),
+    eg("/tmp/supervisor.sock", r(S::UnixHttpServer, "file", K::Text, None, "path of the socket")),
     r(S::UnixHttpServer, "chmod", K::Octal, Some("0700"), "mode of the socket"),
-    r(S::UnixHttpServer, "chown", K::Owner, None, "owner of the socket"),
-    r(S::UnixHttpServer, "username", K::Text, None, "user name that clients must give"),
-    r(S::UnixHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash"),
-    r(S::UnixHttpServer, "allowed_hosts", K::Strings, Some(""), "host names, as in sup.example.org, under which browsers may change something"),
+    eg("nobody", r(S::UnixHttpServer, "chown", K::Owner, None, "owner of the socket")),
+    eg("user", r(S::UnixHttpServer, "username", K::Text, None, "user name that clients must give")),
+    eg("123", r(S::UnixHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash")),
+    eg("sup.example.org", r(S::UnixHttpServer, "allowed_hosts", K::Strings, Some(""), "host names, as in sup.example.org, under which browsers may change something")),
 
-    r(S::InetHttpServer, "port", K::Address, None, "where to listen: port or host:port"),
-    r(S::InetHttpServer, "username", K::Text, None, "user name that clients must give"),
-    r(S::InetHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash"),
-    r(S::InetHttpServer, "allowed_hosts", K::Strings, Some(""), "host names, as in sup.example.org, under which browsers may change something"),
+    eg("127.0.0.1:9001", r(S::InetHttpServer, "port", K::Address, None, "where to listen: port or host:port")),
+    eg("user", r(S::InetHttpServer, "username", K::Text, None, "user name that clients must give")),
+    eg("123", r(S::InetHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash")),
+    eg("sup.example.org", r(S::InetHttpServer, "allowed_hosts", K::Strings, Some(""), "host names, as in sup.example.org, under which browsers may change something")),
 
-    r(S::Supervisorctl, "serverurl", K::Url, Some("http://localhost:9001"), "the daemon to talk to"),
-    r(S::Supervisorctl, "username", K::Text, None, "user name given to the daemon"),
-    r(S::Supervisorctl, "password", K::Text, None, "password given to the daemon"),
+    eg("unix:///tmp/supervisor.sock", r(S::Supervisorctl, "serverurl", K::Url, Some("http://localhost:9001"), "the daemon to talk to")),
+    eg("chris", r(S::Supervisorctl, "username", K::Text, None, "user name given to the daemon")),
+    eg("123", r(S::Supervisorctl, "password", K::Text, None, "password given to the daemon")),
     r(S::Supervisorctl, "prompt", K::Text, Some("supervisor"), "prompt of the shell"),
-    r(S::Supervisorctl, "history_file", K::Text, None, "file that keeps the shell's history"),
+    eg("~/.sc_history", r(S::Supervisorctl, "history_file", K::Text, None, "file that keeps the shell's history")),
 
-    r(S::Include, "files", K::Text, None, "patterns of further files"),
+    eg("relative/directory/*.ini", r(S::Include, "files", K::Text, None, "patterns of further files")),
 
-    r(S::Program, "command", K::Text, None, "what is run"),
+    eg("/bin/cat", r(S::Program, "command", K::Text, None, "what is run")),
     r(S::Program, "process_name", K::Text, Some("%(program_name)s"), "name of each process"),
     r(S::Program, "numprocs", K::Integer, Some("1"), "how many processes"),
     r(S::Program, "numprocs_start", K::Integer, Some("0"), "number of the first process"),
@@ -221,17 +228,17 @@ pub const ROWS: &[Row] = &[
     r(S::Program, "startsecs", K::Integer, Some("1"), "seconds up before a start counts as done"),
     r(S::Program, "startretries", K::Retries, Some("3"), "failed starts before giving up; unlimited: never"),
     r(S::Program, "restart_backoff", K::Backoff, Some("linear"), "how waits after failed starts grow: linear or double"),
-    or("restartpause", r(S::Program, "restart_delay_min", K::Seconds, None, "seconds that the first failed start is followed by; after RUNNING there is no wait, unless restart_reset_secs is set; default: 1")),
-    or("maxbackoff", r(S::Program, "restart_delay_max", K::Seconds, None, "seconds of the longest such wait; default: 3600 where waits double")),
-    r(S::Program, "restart_reset_secs", K::Seconds, None, "a shorter life than so many seconds makes the next start wait, even after RUNNING; a longer one makes waits begin anew"),
-    r(S::Program, "restart_limit", K::RestartLimit, None, "restarts allowed in a time, as in 5/60s; more: give up"),
+    or("restartpause", eg("1", r(S::Program, "restart_delay_min", K::Seconds, None, "seconds that the first failed start is followed by; after RUNNING there is no wait, unless restart_reset_secs is set; default: 1"))),
+    or("maxbackoff", eg("3600", r(S::Program, "restart_delay_max", K::Seconds, None, "seconds of the longest such wait; default: 3600 where waits double"))),
+    eg("10", r(S::Program, "restart_reset_secs", K::Seconds, None, "a shorter life than so many seconds makes the next start wait, even after RUNNING; a longer one makes waits begin anew")),
+    eg("5/60s", r(S::Program, "restart_limit", K::RestartLimit, None, "restarts allowed in a time, as in 5/60s; more: give up")),
     r(S::Program, "exitcodes", K::ExitCodes, Some("0"), "exit codes that are expected"),
     r(S::Program, "stopsignal", K::Signal, Some("TERM"), "signal that asks for the end"),
     r(S::Program, "stopwaitsecs", K::Integer, Some("10"), "seconds from that signal to KILL"),
     r(S::Program, "stopasgroup", K::Boolean, Some("false"), "send the stop signal to the process group"),
-    r(S::Program, "killasgroup", K::Boolean, None, "send KILL to the process group; default: as stopasgroup"),
+    eg("false", r(S::Program, "killasgroup", K::Boolean, None, "send KILL to the process group; default: as stopasgroup")),
     r(S::Program, "setsid", K::Boolean, Some("false"), "lead a session of its own, not a process group only"),
-    r(S::Program, "user", K::User, None, "user that runs it"),
+    eg("nobody", r(S::Program, "user", K::User, None, "user that runs it")),
     r(S::Program, "redirect_stderr", K::Boolean, Some("false"), "stderr goes where stdout goes"),
     r(S::Program, "stdout_logfile", K::ChildLog, Some("AUTO"), "log of stdout"),
     r(S::Program, "stdout_logfile_maxbytes", K::Bytes, Some("50MB"), "size at which it is rotated; 0: never"),
@@ -245,28 +252,28 @@ pub const ROWS: &[Row] = &[
     r(S::Program, "stderr_capture_maxbytes", K::Bytes, Some("0"), "bytes captured for an event; 0: no capture"),
     r(S::Program, "stderr_events_enabled", K::Boolean, Some("false"), "an event for each piece of stderr"),
     r(S::Program, "stderr_syslog", K::Boolean, Some("false"), "stderr to syslog too"),
-    r(S::Program, "environment", K::Pairs, Some(""), "variables for this program"),
-    r(S::Program, "directory", K::Text, None, "directory it is run in"),
-    r(S::Program, "umask", K::Octal, None, "its file mode mask"),
-    r(S::Program, "serverurl", K::Text, None, "URL in SUPERVISOR_SERVER_URL; AUTO: computed"),
+    eg("A=\"1\",B=\"2\"", r(S::Program, "environment", K::Pairs, Some(""), "variables for this program")),
+    eg("/tmp", r(S::Program, "directory", K::Text, None, "directory it is run in")),
+    eg("022", r(S::Program, "umask", K::Octal, None, "its file mode mask")),
+    eg("AUTO", r(S::Program, "serverurl", K::Text, None, "URL in SUPERVISOR_SERVER_URL; AUTO: computed")),
 
     r(S::EventListener, "priority", K::Integer, Some("-1"), "order of start and stop of the pool, the lowest first"),
-    r(S::EventListener, "events", K::Events, None, "types of events that it gets"),
+    eg("PROCESS_STATE,TICK_60", r(S::EventListener, "events", K::Events, None, "types of events that it gets")),
     r(S::EventListener, "buffer_size", K::Integer, Some("10"), "events that may wait for a listener"),
     r(S::EventListener, "result_handler", K::Text, Some("supervisor.dispatchers:default_handler"), "what reads results; there is no other"),
     r(S::EventListener, "event_length", K::EventLength, Some("characters"), "what len in a header counts: characters or bytes"),
     r(S::EventListener, "listener_error", K::ListenerError, Some("unknown"), "a listener that breaks the protocol: unknown, it gets no more, or restart"),
-    r(S::EventListener, "ack_timeout", K::Seconds, None, "seconds that a listener may take for a result; default: for ever"),
+    eg("60", r(S::EventListener, "ack_timeout", K::Seconds, None, "seconds that a listener may take for a result; default: for ever")),
 
-    r(S::FcgiProgram, "socket", K::Socket, None, "the socket its processes share: tcp://host:port or unix:///path"),
-    r(S::FcgiProgram, "socket_backlog", K::Integer, None, "connections that may wait for it; default: what the system allows"),
-    r(S::FcgiProgram, "socket_owner", K::Owner, None, "owner of a unix socket; default: the program's user"),
-    r(S::FcgiProgram, "socket_mode", K::Octal, None, "mode of a unix socket; default: 0700"),
+    eg("unix:///tmp/%(program_name)s.sock", r(S::FcgiProgram, "socket", K::Socket, None, "the socket its processes share: tcp://host:port or unix:///path")),
+    eg("128", r(S::FcgiProgram, "socket_backlog", K::Integer, None, "connections that may wait for it; default: what the system allows")),
+    eg("nobody", r(S::FcgiProgram, "socket_owner", K::Owner, None, "owner of a unix socket; default: the program's user")),
+    eg("0700", r(S::FcgiProgram, "socket_mode", K::Octal, None, "mode of a unix socket; default: 0700")),
 
-    r(S::Group, "programs", K::Strings, Some(""), "programs of the group"),
+    eg("theprogramname", r(S::Group, "programs", K::Strings, Some(""), "programs of the group")),
     r(S::Group, "priority", K::Integer, Some("999"), "order of start and stop, the lowest first"),
 
-    r(S::RpcInterface, "supervisor.rpcinterface_factory", K::Text, None, "what makes the methods"),
+    eg("supervisor.rpcinterface:make_main_rpcinterface", r(S::RpcInterface, "supervisor.rpcinterface_factory", K::Text, None, "what makes the methods")),
 ];
 
 #[cfg(test)]
@@ -280,36 +287,40 @@ mod tests {
             let same = |other: &Row| other.section == row.section && other.key == row.key;
             assert_eq!(ROWS.iter().position(same), Some(index), "{}", row.key);
             assert!(!row.help.is_empty() && row.key == row.key.to_lowercase());
-            let Some(default) = row.default else { continue };
-            let good = match row.kind {
-                Kind::Integer => values::integer(default).is_ok(),
-                Kind::Boolean => values::boolean(default).is_ok(),
-                Kind::Bytes => values::byte_size(default).is_ok(),
-                Kind::Octal => values::octal(default).is_ok(),
-                Kind::Signal => values::signal(default).is_ok(),
-                Kind::Autorestart => values::autorestart(default).is_ok(),
-                Kind::ExitCodes => values::exit_codes(default).is_ok(),
-                Kind::LogLevel => values::log_level(default).is_ok(),
-                Kind::Pairs => pairs::pairs(default).is_ok(),
-                Kind::Url => values::url(default).is_ok(),
-                Kind::Address => values::inet_address(default).is_ok(),
-                Kind::Seconds => values::seconds(default).is_ok(),
-                Kind::Retries => values::retries(default).is_ok(),
-                Kind::Backoff => values::backoff(default).is_ok(),
-                Kind::RestartLimit => values::restart_limit(default).is_ok(),
-                Kind::EventLength => values::event_length(default).is_ok(),
-                Kind::ListenerError => values::listener_error(default).is_ok(),
-                Kind::Text
-                | Kind::Events
-                | Kind::Socket
-                | Kind::Strings
-                | Kind::User
-                | Kind::Owner
-                | Kind::Directory
-                | Kind::DirPath
-                | Kind::ChildLog => true,
-            };
-            assert!(good, "{}", row.key);
+            for text in row.default.into_iter().chain(row.example) {
+                assert!(is_good(row.kind, text), "{}: {text}", row.key);
+            }
+        }
+    }
+
+    fn is_good(kind: Kind, text: &str) -> bool {
+        match kind {
+            Kind::Integer => values::integer(text).is_ok(),
+            Kind::Boolean => values::boolean(text).is_ok(),
+            Kind::Bytes => values::byte_size(text).is_ok(),
+            Kind::Octal => values::octal(text).is_ok(),
+            Kind::Signal => values::signal(text).is_ok(),
+            Kind::Autorestart => values::autorestart(text).is_ok(),
+            Kind::ExitCodes => values::exit_codes(text).is_ok(),
+            Kind::LogLevel => values::log_level(text).is_ok(),
+            Kind::Pairs => pairs::pairs(text).is_ok(),
+            Kind::Url => values::url(text).is_ok(),
+            Kind::Address => values::inet_address(text).is_ok(),
+            Kind::Seconds => values::seconds(text).is_ok(),
+            Kind::Retries => values::retries(text).is_ok(),
+            Kind::Backoff => values::backoff(text).is_ok(),
+            Kind::RestartLimit => values::restart_limit(text).is_ok(),
+            Kind::EventLength => values::event_length(text).is_ok(),
+            Kind::ListenerError => values::listener_error(text).is_ok(),
+            Kind::Text
+            | Kind::Events
+            | Kind::Socket
+            | Kind::Strings
+            | Kind::User
+            | Kind::Owner
+            | Kind::Directory
+            | Kind::DirPath
+            | Kind::ChildLog => true,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::{fs, process::Command};
 
-use crate::support::{Setup, Side, TestDaemon, oracle, run};
+use crate::support::{Setup, Side, TestDaemon, run};
 
 /// The words of status lines that do not depend on pids and times.
 fn states(d: &TestDaemon, client: Side) -> Vec<String> {
@@ -69,7 +69,13 @@ fn each_client_drives_the_other_daemon() {
 
 #[test]
 fn a_stock_configuration_runs_unchanged_in_both() {
-    let stock = run(&mut Command::new(oracle("echo_supervisord_conf")), 20).stdout;
+    for sample in [Side::Theirs, Side::Ours] {
+        a_sample_means_the_same_to_both(sample);
+    }
+}
+
+fn a_sample_means_the_same_to_both(sample: Side) {
+    let stock = run(&mut Command::new(sample.echo_supervisord_conf()), 20).stdout;
     assert!(stock.contains("[rpcinterface:supervisor]"), "{stock}");
     let programs = "
 [program:web]

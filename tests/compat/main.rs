@@ -34,6 +34,7 @@ mod profile;
 mod refused;
 mod reread;
 mod restart;
+mod sample;
 mod signals;
 mod startup;
 mod stream;

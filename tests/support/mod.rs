@@ -80,6 +80,16 @@ impl Side {
             Side::Theirs => oracle("pidproxy"),
         }
     }
+
+    /// The binary that prints a sample configuration.
+    pub fn echo_supervisord_conf(self) -> PathBuf {
+        match self {
+            Side::Ours => {
+                ours("echo_supervisord_conf", env!("CARGO_BIN_EXE_echo_supervisord_conf"))
+            }
+            Side::Theirs => oracle("echo_supervisord_conf"),
+        }
+    }
 }
 
 /// A program of ours: that of this build, unless MINDER_OURS names a directory with another one,
