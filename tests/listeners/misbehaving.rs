@@ -1,6 +1,7 @@
 //! Listeners that break their side of the bargain: what they cost is bounded, it stands in the
 //! activity log, and everybody else goes on as before.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -148,6 +149,48 @@ while True:
     others_are_untouched(&d, 300, 10_000, || true);
     assert_eq!(d.state("bad"), "RUNNING");
     d.wait_log("ERRO pool bad event buffer overflowed, *", 5);
+    assert_eq!(d.count("*bad: * -> UNKNOWN"), 0);
+}
+
+/// The next event is sent once there is room for it, and none is lost.
+#[test]
+fn one_that_reads_late() {
+    let body = "
+import re
+place = os.path.dirname(sys.argv[0])
+write(b'READY\\n')
+seen = answered = 0
+while not os.path.exists(place + '/go'):
+    if waiting() > seen:
+        time.sleep(0.01)
+        seen, answered = waiting(), answered + 1
+        write(b'RESULT 2\\nOKREADY\\n')
+    time.sleep(0.001)
+text, number = b'', 0
+while True:
+    text += os.read(0, 65536)
+    while True:
+        found = re.match(rb'[^\\n]* len:(\\d+)\\n', text)
+        end = found and found.end() + int(found.group(1))
+        if not found or len(text) < end:
+            break
+        data, text, number = text[found.end():end], text[end:], number + 1
+        with open(place + '/read', 'ab') as out:
+            out.write((data.split() + [b'', b''])[1] + b'\\n')
+        if number > answered:
+            write(b'RESULT 2\\nOKREADY\\n')
+";
+    let d = start("debug", body);
+    for number in 0..60 {
+        remote(&d, "n", &format!("{number} {}", "x".repeat(10_000)));
+    }
+    // The pipe is full: a part of this one waits.
+    d.wait_log_order(&["DEBG event 6 sent to listener bad", "DEBG bad: event was processed"], 20);
+    fs::write(d.path("go"), "").unwrap();
+    let numbers: Vec<String> = (0..60).map(|number| number.to_string()).collect();
+    d.wait_file("read", 20, |text| text.ends_with("\n59\n"));
+    let read: Vec<String> = d.read("read").lines().skip(1).map(str::to_owned).collect();
+    assert_eq!(read, numbers);
     assert_eq!(d.count("*bad: * -> UNKNOWN"), 0);
 }
 
