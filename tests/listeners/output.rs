@@ -247,6 +247,7 @@ fn what_a_listener_has_to_say_itself() {
             ready(d, &["lis", "talk"]);
             wait_event(d, "lis", "PROCESS_LOG_STDERR * and said so, *");
             d.wait_log("DEBG talk: event was processed", 20);
+            assert_eq!(d.count("DEBG talk: * -> UNKNOWN"), 0);
             remote(d, "end", "");
         },
     )
