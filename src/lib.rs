@@ -57,7 +57,8 @@
 //! 5. Decisions use the monotonic clock; the wall clock is for what users are shown.
 //! 6. Messages of children carry the number of their spawn: late ones of an old child are dropped.
 //! 7. Every queue has a bound and an answer when it is full: the mailbox makes the sender wait,
-//!    the activity log drops and counts, the HTTP server refuses.
+//!    the activity log drops and counts, the HTTP server refuses, a pool of event listeners drops
+//!    its oldest event and says so.
 //! 8. After start-up nothing ends the daemon but a request. A panic is caught at the top of each
 //!    thread and logged; a lack of descriptors, memory, processes or disk is logged once, counted
 //!    and tried again.
