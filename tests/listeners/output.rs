@@ -124,13 +124,16 @@ fn one_channel_and_a_redirected_one() {
 fn messages_however_they_are_cut() {
     Scenario::new(
         |setup| {
-            says(setup, "stdout_capture_maxbytes=1MB\nstderr_capture_maxbytes=1MB\nstderr_events_enabled=false\nstdout_events_enabled=false")
+            let lines = "stdout_capture_maxbytes=1MB\nstderr_capture_maxbytes=1MB\n\
+                         stdout_events_enabled=false\nstderr_events_enabled=false";
+            says(setup, lines)
                 .listener("PROCESS_COMMUNICATION,REMOTE_COMMUNICATION", "buffer_size=100")
         },
         |d| {
             up(d);
             let rest = "and a rest that is longer than a token\\n";
-            let whole = |text: &str| format!("<!--XSUPERVISOR:BEGIN-->{text}<!--XSUPERVISOR:END-->{rest}");
+            let whole =
+                |text: &str| format!("<!--XSUPERVISOR:BEGIN-->{text}<!--XSUPERVISOR:END-->{rest}");
             say(d, 1, &whole("whole"));
             wait_event(d, "lis", "PROCESS_COMMUNICATION_STDOUT *\nwhole");
             say(d, 2, &whole("\\xc3\\xa9t\\xc3\\xa9\\nline"));
@@ -233,8 +236,9 @@ fn what_a_listener_has_to_say_itself() {
                 .script(
                     "talk",
                     "#!/bin/sh\necho READY\nread head\n\
-                     echo '<!--XSUPERVISOR:BEGIN-->I heard it<!--XSUPERVISOR:END--> and said so, in many words and at length.' \
-                     >&2\nprintf 'RESULT 2\\nOKREADY\\n'\nsleep 1000\n",
+                     echo '<!--XSUPERVISOR:BEGIN-->I heard it<!--XSUPERVISOR:END--> and said \
+                     so, in many words and at length.' >&2\n\
+                     printf 'RESULT 2\\nOKREADY\\n'\nsleep 1000\n",
                 )
                 .section(
                     "[eventlistener:talk]\ncommand=%(here)s/talk\nevents=SUPERVISOR_STATE_CHANGE\n\
