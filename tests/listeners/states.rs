@@ -219,7 +219,9 @@ fn a_group_by_its_priorities() {
         |setup| {
             setup
                 .listener(EVENTS, "buffer_size=100")
-                .program("x", "command=/bin/sleep 1000\npriority=3")
+                // Started last, it is up last: of those that are up in the same moment the original
+                // tells in configured order, ours in the order of their births.
+                .program("x", "command=/bin/sleep 1000\npriority=3\nstartsecs=3")
                 .program("y", "command=/bin/sleep 1000\npriority=1")
                 .program(
                     "z",
