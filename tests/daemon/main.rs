@@ -18,6 +18,7 @@ mod support;
 #[cfg(target_env = "gnu")]
 mod clock;
 mod crashes;
+mod fastcgi;
 mod flood;
 mod idle;
 mod limits;
