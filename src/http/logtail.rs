@@ -32,12 +32,16 @@ const SAFETY: Duration = Duration::from_secs(5);
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
+/// Of them kept for unix sockets, so that nobody from afar can take them all.
+const RESERVED_FOR_UNIX: usize = 16;
+
 /// A place among the streams.
 struct Place;
 
 impl Place {
-    fn take() -> Option<Place> {
-        if OPEN.fetch_add(1, Ordering::AcqRel) < STREAMS {
+    fn take(is_unix: bool) -> Option<Place> {
+        let most = if is_unix { STREAMS } else { STREAMS - RESERVED_FOR_UNIX };
+        if OPEN.fetch_add(1, Ordering::AcqRel) < most {
             return Some(Place);
         }
         OPEN.fetch_sub(1, Ordering::AcqRel);
@@ -71,7 +75,8 @@ pub fn serve(service: &Arc<Service>, request: Request) {
             return request.respond(Response::error(500));
         }
     };
-    let Some(place) = Place::take() else { return request.respond(Response::error(503)) };
+    let is_unix = request.listener().is_unix();
+    let Some(place) = Place::take(is_unix) else { return request.respond(Response::error(503)) };
     let body = move || {
         let _place = place;
         // Whatever ends it, the connection closes with it.

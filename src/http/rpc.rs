@@ -149,6 +149,19 @@ fn decode_one(call: &Value, namespaces: &[String]) -> Result<Method, Fault> {
     method::decode(name, params, namespaces)
 }
 
+/// The most that one answer may have, as it is sent, bytes: twice the log that one call may ask
+/// for, since some bytes of a log take five.
+const ANSWER: usize = 32 << 20;
+
+/// Kept of it for the faults of a multicall's other calls.
+const RESERVE: usize = 1 << 20;
+
+fn too_large() -> Fault {
+    let most = ANSWER >> 20;
+    let why = format!("the answer would have more than {most} MiB; ask for less at a time");
+    Fault::new(FaultCode::Failed, why)
+}
+
 /// Goes on with a request: writes what the coordinator answered, makes the next calls, and
 /// answers the client when none is left.
 pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) {
@@ -158,8 +171,17 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
     }
     while let Some(call) = job.rest.pop_front() {
         let written = job.out.len();
+        if written > ANSWER - RESERVE {
+            // What is not done is said to be not done, to the last call.
+            job.write_fault(too_large());
+            continue;
+        }
         let mut writer = Writer::new(&mut job.out);
         match guarded(|| call.and_then(|method| service.execute(method, &mut writer))) {
+            Ok(Ok(Flow::Done)) if job.out.len() > ANSWER => {
+                job.out.truncate(written);
+                job.write_fault(too_large());
+            }
             Ok(Ok(Flow::Done)) => {}
             Ok(Ok(Flow::Wait(request))) => {
                 let ticket = server.park(job, |job| job.request.as_fd());

@@ -481,3 +481,33 @@ fn abuse_of_the_port_harms_nobody_else() {
     assert!(alive(d.pid));
     assert!(!d.log().contains("panicked"), "a thread panicked");
 }
+
+#[test]
+fn an_answer_is_bounded_however_it_is_asked_for() {
+    if !Side::ours_only("the original builds whatever is asked for") {
+        return;
+    }
+    let program = |name: &str| format!("command=/bin/sleep 1000\nstdout_logfile=%(here)s/{name}");
+    let setup = Setup::new()
+        .program("plain", &program("plain.log"))
+        .program("marks", &program("marks.log"));
+    std::fs::write(setup.path("plain.log"), vec![b'x'; 12 << 20]).unwrap();
+    std::fs::write(setup.path("marks.log"), vec![b'&'; 12 << 20]).unwrap();
+    let d = setup.start();
+    let read = |name: &str| format!("<string>{name}</string><int>0</int><int>0</int>");
+    let too_large = "FAILED: the answer would have more than 32 MiB; ask for less at a time";
+    let answer = d.rpc().call("supervisor.readProcessStdoutLog", &read("marks")).unwrap();
+    assert_eq!(crate::support::rpc::fault(&answer), Some((30, too_large.to_owned())));
+    let one = "<value><struct><member><name>methodName</name><value>\
+               supervisor.readProcessStdoutLog</value></member><member><name>params</name><value>\
+               <array><data><value><string>plain</string></value><value><int>0</int></value>\
+               <value><int>0</int></value></data></array></value></member></struct></value>";
+    let calls = format!(
+        "<methodCall><methodName>system.multicall</methodName><params><param><value><array><data>\
+         {}</data></array></value></param></params></methodCall>",
+        one.repeat(50)
+    );
+    let answer = d.rpc().post(&calls).unwrap().body;
+    assert_eq!(answer.matches(too_large).count(), 48);
+    assert!(answer.len() < 33 << 20 && answer.len() > 24 << 20, "{}", answer.len());
+}
