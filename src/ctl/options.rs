@@ -4,14 +4,16 @@
 //! names may be shortened as long as they stay unique. The texts of errors are known
 //! to scripts.
 
-use crate::config::sections::CtlOptions;
-use crate::getopt::{self, Grammar, Row};
-use crate::sys::config_files;
-use crate::sys::users::Machine;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
 
 use super::client::Server;
 use super::url;
 use crate::config::quote::quote;
+use crate::config::sections::CtlOptions;
+use crate::getopt::{self, Grammar, Row};
+use crate::sys::users::Machine;
+use crate::sys::{config_files, errno};
 
 /// All that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,11 +54,17 @@ impl Options {
                 .map_err(|error| Refusal::Usage(error.to_string()))?,
             None => CtlOptions::default(),
         };
+        let password = match &given.password_file {
+            Some(path) => Some(read_password(path).map_err(Refusal::Usage)?),
+            None => given.password,
+        };
+        // Empty ones, as some tools leave behind, are none.
+        let variable = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
         Ok(Options {
             server: Server {
                 url: given.serverurl.unwrap_or(file.serverurl),
-                username: given.username.or(file.username),
-                password: given.password.or(file.password),
+                username: given.username.or(file.username).or_else(|| variable(USERNAME)),
+                password: password.or(file.password).or_else(|| variable(PASSWORD)),
             },
             warnings: file.warnings,
             prompt: file.prompt,
@@ -68,6 +76,24 @@ impl Options {
     }
 }
 
+/// Variables that also children which talk to the daemon are given, by `environment=`.
+const USERNAME: &str = "SUPERVISOR_USERNAME";
+const PASSWORD: &str = "SUPERVISOR_PASSWORD";
+
+/// No password is longer.
+const MOST_PASSWORD_BYTES: u64 = 64 * 1024;
+
+/// The first line of a file, which may be a pipe. The error is the sentence for the user.
+fn read_password(path: &str) -> Result<String, String> {
+    let failed = |why: String| format!("could not read password file {path}: {why}");
+    let file = File::open(path).map_err(|error| failed(errno::described(&error)))?;
+    let mut line = Vec::new();
+    let mut reader = BufReader::new(file.take(MOST_PASSWORD_BYTES));
+    reader.read_until(b'\n', &mut line).map_err(|error| failed(errno::described(&error)))?;
+    let line = String::from_utf8(line).map_err(|_| failed("it is not UTF-8".to_owned()))?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
 /// The command line alone.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Given {
@@ -76,6 +102,7 @@ struct Given {
     serverurl: Option<String>,
     username: Option<String>,
     password: Option<String>,
+    password_file: Option<String>,
     history_file: Option<String>,
     raw: bool,
     words: Vec<String>,
@@ -99,6 +126,9 @@ const GRAMMAR: Grammar = Grammar {
         ),
         Row::valued("username", Some('u'), "NAME", "Log in with this name"),
         Row::valued("password", Some('p'), "PASSWORD", "Log in with this password"),
+        Row::valued("password-file", None, "FILE", "Log in with the password in this file")
+            .or("password_file")
+            .new_here(),
         Row::valued("history_file", Some('r'), "FILE", "Keep the shell's history in this file")
             .or("history-file"),
         Row::flag(
@@ -110,7 +140,9 @@ const GRAMMAR: Grammar = Grammar {
             .new_here(),
     ],
     words: Some(("ACTION", "What to do, and with what; without it a shell reads actions")),
-    after_help: "The action \"help\" lists the actions.",
+    after_help: "The action \"help\" lists the actions. Where neither the command line nor the \
+                 configuration has a name or a password, SUPERVISOR_USERNAME and \
+                 SUPERVISOR_PASSWORD are taken.",
 };
 
 fn parse(line: &[String]) -> Result<Given, Refusal> {
@@ -123,12 +155,17 @@ fn parse(line: &[String]) -> Result<Given, Refusal> {
             .map_err(|why| Refusal::Usage(format!("invalid value for {option} {url}: {why}")))
     };
     let parsed = getopt::parse(GRAMMAR, line, &mut check)?;
+    if parsed.text("password").is_some() && parsed.text("password-file").is_some() {
+        let text = "options --password and --password-file exclude each other";
+        return Err(Refusal::Usage(text.to_owned()));
+    }
     Ok(Given {
         configuration: parsed.text("configuration"),
         interactive: parsed.flag("interactive"),
         serverurl: parsed.text("serverurl"),
         username: parsed.text("username"),
         password: parsed.text("password"),
+        password_file: parsed.text("password-file"),
         history_file: parsed.text("history_file"),
         raw: parsed.flag("raw"),
         words: parsed.words,
@@ -189,6 +226,14 @@ mod tests {
                 "{long}"
             );
         }
+        // What abbreviates Supervisor's option goes on doing so.
+        for long in ["--p", "--pass", "--password"] {
+            assert_eq!(parse_words(&[long, "x"]).unwrap().password.as_deref(), Some("x"));
+        }
+        for long in ["--password-file", "--password_file", "--password-"] {
+            let given = parse_words(&[long, "x"]).unwrap();
+            assert_eq!((given.password_file.as_deref(), given.password), (Some("x"), None));
+        }
         assert!(parse_words(&["--inter"]).unwrap().interactive);
         let given = parse_words(&["--raw", "tail", "--raw"]).unwrap();
         assert_eq!(
@@ -213,6 +258,11 @@ mod tests {
             (&["-i", "-i"], "conflicting command line option '-i'"),
             (&["-i", "--int"], "conflicting command line option '--interactive'"),
             (&["-c", "a", "-cb"], "conflicting command line option '-c'"),
+            (
+                &["--password-f", "x", "-p", "y"],
+                "options --password and --password-file exclude each other",
+            ),
+            (&["--password-"], "option --password-file requires argument"),
             (&["-s", "foo"], "invalid value for -s 'foo': value 'foo' is not a URL"),
             (&["--serverurl=", "x"], "invalid value for --serverurl '': value '' is not a URL"),
         ] {

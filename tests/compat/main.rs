@@ -24,6 +24,7 @@ mod ctl;
 mod debug;
 mod edges;
 mod events;
+mod extras;
 mod fastcgi;
 mod groups;
 mod http;
