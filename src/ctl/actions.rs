@@ -14,11 +14,13 @@ mod tests;
 use std::process::ExitCode;
 
 use super::client::{CallError, Server, Transport};
+use super::color::Color;
 use super::help;
 use super::input::{Heard, Input};
 use super::interrupt;
 use super::options::Options;
-use super::output::{Exit, Output, code};
+use super::output::{Exit, Failures, Output, code};
+use super::url::Address;
 use super::visible::Shown;
 use crate::sys::terminal::Settings;
 use crate::xml_rpc::Value;
@@ -74,6 +76,9 @@ pub struct Session {
     input: Box<dyn Input>,
     out: Output,
     shown: Shown,
+    color: Color,
+    /// Where the server's URL comes from.
+    origin: String,
     exit: Exit,
 }
 
@@ -93,6 +98,8 @@ impl Session {
             input,
             out,
             shown: Shown::on_stdout(options.raw),
+            color: options.color,
+            origin: options.origin.clone(),
             exit: Exit::SUCCESS,
         }
     }
@@ -109,6 +116,7 @@ impl Session {
             }
             _ => {}
         }
+        self.out.tell_failures(Failures::Stdout);
         match ACTIONS.iter().find(|(name, _)| *name == word) {
             Some((_, action)) => self.perform(*action, arguments),
             None => self.fail(&format!("*** Unknown syntax: {line}")),
@@ -148,7 +156,7 @@ impl Session {
             match action(self, arguments) {
                 Ok(()) => return,
                 Err(error) if error.is_unauthorized() => {
-                    self.out.line("Server requires authentication");
+                    self.out.failure("Server requires authentication");
                     if !self.interactive {
                         self.exit = Exit::FAILURE;
                         return;
@@ -176,20 +184,29 @@ impl Session {
     fn report(&mut self, error: &CallError) {
         let url = &self.server.url;
         if error.is_refused() {
-            self.out.line(&format!("{url} refused connection"));
+            self.out.failure(&format!("{url} refused connection"));
             self.exit = Exit::REFUSED;
         } else if error.is_no_such_file() {
-            self.out.line(&format!("{url} no such file"));
+            self.out.failure(&format!("{url} no such file"));
             self.exit = Exit::NOT_RUNNING;
         } else {
             let kind = error.kind();
             self.fail(&format!("error: <class '{kind}'>, {error}: file: {url} line: 0"));
         }
+        self.explain(error);
+    }
+
+    /// Says what was tried where the daemon was not reached.
+    fn explain(&mut self, error: &CallError) {
+        if let (true, Ok(address)) = (error.is_of_connection(), Address::parse(&self.server.url)) {
+            let (place, origin) = (address.described(), &self.origin);
+            self.out.explain(&format!("supervisorctl: tried {place} ({origin}): {error}"));
+        }
     }
 
     /// Says a line, and remembers that something failed.
     fn fail(&mut self, line: &str) {
-        self.out.line(line);
+        self.out.failure(line);
         self.exit = Exit::FAILURE;
     }
 
@@ -220,7 +237,7 @@ impl Session {
             Ok(Value::String(version)) if version == API_VERSION => Ok(true),
             Ok(version) => {
                 let version = version.as_str().unwrap_or_default();
-                self.out.line(&format!(
+                self.out.failure(&format!(
                     "Sorry, this version of supervisorctl expects to talk to a server with API \
                      version {API_VERSION}, but the remote version is {version}."
                 ));
@@ -228,7 +245,7 @@ impl Session {
                 Ok(false)
             }
             Err(error) if error.fault_code() == Some(code::UNKNOWN_METHOD) => {
-                self.out.line(
+                self.out.failure(
                     "Sorry, supervisord responded but did not recognize the supervisor namespace \
                      commands that supervisorctl uses to control it.  Please check that the \
                      [rpcinterface:supervisor] section is enabled in the configuration file (see \

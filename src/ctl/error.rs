@@ -54,6 +54,12 @@ impl CallError {
         matches!(self, CallError::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
+    /// Whether the daemon was not reached, or left without an answer.
+    #[must_use]
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self, CallError::Io(_) | CallError::Lookup(_) | CallError::NoAnswer)
+    }
+
     /// Whether the daemon wants other credentials.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {

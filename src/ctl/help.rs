@@ -63,7 +63,8 @@ const TOPICS: [(&str, &str); 23] = [
         "status",
         "status\t\t\tShow the state of all processes\n\
          status <name> [...]\tShow the state of some processes\n\
-         status <group>:*\tShow the state of all processes in a group",
+         status <group>:*\tShow the state of all processes in a group\n\
+         status --json [...]\tShow all that is known of them, as JSON",
     ),
     (
         "stop",

@@ -8,11 +8,13 @@
 
 pub mod actions;
 pub mod client;
+pub mod color;
 mod error;
 mod help;
 mod history;
 pub mod input;
 mod interrupt;
+mod json;
 pub mod options;
 pub mod output;
 mod response;

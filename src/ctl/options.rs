@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 
 use super::client::Server;
+use super::color::Color;
 use super::url;
 use crate::config::quote::quote;
 use crate::config::sections::CtlOptions;
@@ -20,6 +21,8 @@ use crate::sys::{config_files, errno};
 pub struct Options {
     /// The daemon.
     pub server: Server,
+    /// Where its URL comes from, for explanations.
+    pub origin: String,
     /// What to say on stderr before anything else.
     pub warnings: Vec<String>,
     /// The shell's prompt, without `> `.
@@ -30,6 +33,8 @@ pub struct Options {
     pub interactive: bool,
     /// Whether logs go to a terminal as they are, control characters and all.
     pub raw: bool,
+    /// Whether words are coloured.
+    pub color: Color,
     /// The action and its arguments; none: the shell.
     pub words: Vec<String>,
 }
@@ -49,11 +54,22 @@ impl Options {
             Some(path) => Some(path.clone()),
             None => config_files::find(line.first().map_or("", String::as_str)).ok(),
         };
+        let mut origin = "the default, as no configuration was found".to_owned();
         let file = match file {
-            Some(path) => config_files::load_ctl(&path, &Machine)
-                .map_err(|error| Refusal::Usage(error.to_string()))?,
+            Some(path) => {
+                let file = config_files::load_ctl(&path, &Machine)
+                    .map_err(|error| Refusal::Usage(error.to_string()))?;
+                origin = match file.has_serverurl {
+                    true => format!("serverurl in {path}"),
+                    false => format!("the default, as {path} has no serverurl"),
+                };
+                file
+            }
             None => CtlOptions::default(),
         };
+        if given.serverurl.is_some() {
+            origin = "-s on the command line".to_owned();
+        }
         let password = match &given.password_file {
             Some(path) => Some(read_password(path).map_err(Refusal::Usage)?),
             None => given.password,
@@ -66,11 +82,13 @@ impl Options {
                 username: given.username.or(file.username).or_else(|| variable(USERNAME)),
                 password: password.or(file.password).or_else(|| variable(PASSWORD)),
             },
+            origin,
             warnings: file.warnings,
             prompt: file.prompt,
             history_file: given.history_file.or(file.history_file),
             interactive: given.interactive || given.words.is_empty(),
             raw: given.raw,
+            color: if given.color { Color::Always } else { Color::Never },
             words: given.words,
         })
     }
@@ -105,6 +123,7 @@ struct Given {
     password_file: Option<String>,
     history_file: Option<String>,
     raw: bool,
+    color: bool,
     words: Vec<String>,
 }
 
@@ -138,6 +157,7 @@ const GRAMMAR: Grammar = Grammar {
         ),
         Row::flag("raw", None, "Show the control characters of logs to a terminal as they are")
             .new_here(),
+        Row::flag("color", None, "Colour states").or("colour").new_here(),
     ],
     words: Some(("ACTION", "What to do, and with what; without it a shell reads actions")),
     after_help: "The action \"help\" lists the actions. Where neither the command line nor the \
@@ -168,6 +188,7 @@ fn parse(line: &[String]) -> Result<Given, Refusal> {
         password_file: parsed.text("password-file"),
         history_file: parsed.text("history_file"),
         raw: parsed.flag("raw"),
+        color: parsed.flag("color"),
         words: parsed.words,
     })
 }

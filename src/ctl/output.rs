@@ -1,9 +1,10 @@
 //! What the user reads: lines for results, the status table, columns of words.
 //! Every text here is known to scripts.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
+use super::color::Color;
 use crate::xml_rpc::Value;
 
 /// The exit status: 0, or the last error's.
@@ -42,19 +43,71 @@ impl From<Exit> for ExitCode {
 pub struct Output {
     pending: Vec<u8>,
     to_stdout: bool,
+    failures: Failures,
+    /// Whether somebody reads explanations.
+    explains: bool,
+    /// What would have gone to stderr, if `to_stdout` is not set.
+    errors: String,
+}
+
+/// Where it is said that something failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failures {
+    /// Among the results, as scripts know it.
+    Stdout,
+    /// Beside them, where a program reads the results as a whole.
+    Stderr,
 }
 
 impl Output {
     /// Writes to this process's stdout.
     #[must_use]
     pub fn stdout() -> Output {
-        Output { pending: Vec::with_capacity(8192), to_stdout: true }
+        Output {
+            pending: Vec::with_capacity(8192),
+            to_stdout: true,
+            failures: Failures::Stdout,
+            explains: io::stderr().is_terminal(),
+            errors: String::new(),
+        }
     }
 
     /// Adds text and a line end.
     pub fn line(&mut self, text: &str) {
         self.text(text);
         self.pending.push(b'\n');
+    }
+
+    /// Adds a line about a failure, or says it on stderr.
+    pub fn failure(&mut self, text: &str) {
+        match self.failures {
+            Failures::Stdout => self.line(text),
+            Failures::Stderr => self.error(text),
+        }
+    }
+
+    /// Chooses where failures are told from now on.
+    pub fn tell_failures(&mut self, failures: Failures) {
+        self.failures = failures;
+    }
+
+    /// Tells a person at a terminal more than scripts expect.
+    pub fn explain(&mut self, text: &str) {
+        if self.explains {
+            self.error(text);
+        }
+    }
+
+    /// Says a line on stderr, behind all that was added before.
+    fn error(&mut self, text: &str) {
+        if self.to_stdout {
+            self.flush();
+            // A stderr that is closed can't be told of anything.
+            let _ = writeln!(io::stderr(), "{text}");
+        } else {
+            self.errors.push_str(text);
+            self.errors.push('\n');
+        }
     }
 
     /// Adds text.
@@ -80,13 +133,25 @@ impl Output {
     /// Keeps all lines, for a test to look at.
     #[cfg(test)]
     pub(super) fn kept() -> Output {
-        Output { pending: Vec::new(), to_stdout: false }
+        Output {
+            pending: Vec::new(),
+            to_stdout: false,
+            failures: Failures::Stdout,
+            explains: true,
+            errors: String::new(),
+        }
     }
 
     /// The lines kept so far.
     #[cfg(test)]
     pub(super) fn take(&mut self) -> String {
         String::from_utf8(std::mem::take(&mut self.pending)).unwrap()
+    }
+
+    /// What would have gone to stderr so far.
+    #[cfg(test)]
+    pub(super) fn take_errors(&mut self) -> String {
+        std::mem::take(&mut self.errors)
     }
 }
 
@@ -222,13 +287,16 @@ pub fn name_of(info: &Value) -> String {
 
 /// The table of `status`. The state is padded even before an empty description: scripts
 /// want a character after it.
-pub fn status_table(infos: &[&Value], out: &mut Output) {
+pub fn status_table(infos: &[&Value], color: Color, out: &mut Output) {
     let names: Vec<String> = infos.iter().map(|info| name_of(info)).collect();
     let longest = names.iter().map(|name| name.chars().count()).fold(30, usize::max);
     let width = longest + 3;
     for (info, name) in infos.iter().zip(&names) {
         let state = field(info, "statename");
-        out.line(&format!("{name:width$}{state:10}{}", field(info, "description")));
+        // What is painted has a length that is not seen.
+        let padding = " ".repeat(10usize.saturating_sub(state.chars().count()));
+        let (state, description) = (color.state(state), field(info, "description"));
+        out.line(&format!("{name:width$}{state}{padding}{description}"));
     }
 }
 

@@ -34,6 +34,14 @@ impl Address {
         Ok(Address::Tcp { host: host.to_ascii_lowercase(), port })
     }
 
+    /// The address in words.
+    pub(super) fn described(&self) -> String {
+        match self {
+            Address::Tcp { host, port } => format!("{host}, port {port}"),
+            Address::Unix { path } => format!("the socket {path}"),
+        }
+    }
+
     /// The value of the `Host` header.
     pub(super) fn host_header(&self) -> String {
         match self {

@@ -1,12 +1,101 @@
-//! What our supervisorctl has beyond Supervisor's.
+//! What our supervisorctl has beyond Supervisor's, asked of both daemons: it needs nothing of the
+//! daemon that the original lacks.
 
 use std::{fs, process::Command};
 
-use crate::support::{Scratch, Setup, Side, free_port, run};
+use crate::support::{Output, Scratch, Setup, Side, TestDaemon, free_port, run};
+
+/// The daemon under test, and the other one; nothing where the client would be the original.
+fn daemons() -> &'static [Side] {
+    match Side::ours_only("what its client does not have") {
+        true => &[Side::Ours, Side::Theirs],
+        false => &[],
+    }
+}
+
+fn ctl(d: &TestDaemon, args: &[&str]) -> Output {
+    d.ctl_of(Side::Ours, args)
+}
+
+/// Two workers and a program of its own, each with a line in its log; one that does not run.
+fn workers(side: Side) -> TestDaemon {
+    let d = Setup::new()
+        .side(side)
+        .script("talker", "#!/bin/sh\necho \"I am $1\"\nexec sleep 1000\n")
+        .program(
+            "worker",
+            "command=%(here)s/talker w%(process_num)d\nnumprocs=2\nstartsecs=0\n\
+             process_name=%(program_name)s_%(process_num)d\n\
+             stdout_logfile=%(here)s/w%(process_num)d.log",
+        )
+        .program("web", "command=%(here)s/talker web\nstartsecs=0\nstdout_logfile=%(here)s/web.log")
+        .program("idle", "command=/bin/sleep 1000\nautostart=false")
+        .start();
+    for (name, log) in [("worker:worker_0", "w0"), ("worker:worker_1", "w1"), ("web", "web")] {
+        d.wait_state(name, "RUNNING", 20);
+        d.wait_file(&format!("{log}.log"), 20, |text| text.ends_with('\n'));
+    }
+    d
+}
+
+#[test]
+fn json_has_all_that_is_known_of_each_process() {
+    let script = "import json, sys
+for row in json.load(sys.stdin):
+    print(' '.join(row), type(row['pid']).__name__)
+    print(row['group'], row['name'], row['statename'], row['pid'], row['stdout_logfile'])
+";
+    let fields = "name group start stop now state statename spawnerr exitstatus logfile \
+                  stdout_logfile stderr_logfile pid description int";
+    for side in daemons() {
+        let d = workers(*side);
+        let output = ctl(&d, &["status", "--json", "web", "idle"]);
+        assert_eq!((output.stderr.as_str(), output.code), ("", 3));
+        let file = d.path("status.json");
+        fs::write(&file, &output.stdout).unwrap();
+        let mut python = Command::new("sh");
+        python.args(["-c", "exec python3 -c \"$0\" <\"$1\"", script]).arg(&file);
+        let home = d.path("");
+        let home = home.to_str().unwrap().trim_end_matches('/');
+        let pid = d.pid_of("web");
+        let read = run(&mut python, 20);
+        let lines = read.lines();
+        assert_eq!(lines[..3], [fields, &format!("web web RUNNING {pid} {home}/web.log"), fields]);
+        assert!(lines[3].starts_with("idle idle STOPPED 0 "), "{read:?}");
+        assert_eq!(ctl(&d, &["status", "web", "--json"]).code, 0);
+        let unknown = ctl(&d, &["status", "--json", "nope"]);
+        assert_eq!((unknown.stdout.as_str(), unknown.code), ("[]\n", 4));
+        assert_eq!(unknown.stderr, "nope: ERROR (no such process)\n");
+    }
+    if daemons().is_empty() {
+        return;
+    }
+    let mut command = Command::new(Side::Ours.supervisorctl());
+    let output = run(command.args(["-c", "", "-s", "unix:///no/such", "status", "--json"]), 20);
+    assert_eq!((output.stdout.as_str(), output.code), ("", 4));
+    assert_eq!(output.stderr, "unix:///no/such no such file\n");
+}
+
+#[test]
+fn states_are_coloured_for_who_asks() {
+    for side in daemons() {
+        let d = workers(*side);
+        let plain = ctl(&d, &["status"]);
+        assert!(!plain.stdout.contains('\u{1b}'));
+        let colored = ctl(&d, &["--color", "status"]);
+        let line = colored.lines()[1].to_owned();
+        let start = "web                              \u{1b}[32mRUNNING\u{1b}[0m   pid ";
+        assert!(line.starts_with(start), "{line:?}");
+        let strip = |text: &str| text.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
+        let columns =
+            |text: &str| text.lines().map(|line| line[..44].to_owned()).collect::<Vec<_>>();
+        assert_eq!(columns(&strip(&colored.stdout)), columns(&plain.stdout));
+    }
+}
 
 #[test]
 fn credentials_come_from_a_file_or_the_environment() {
-    if !Side::ours_only("its client does not have it") {
+    if daemons().is_empty() {
         return;
     }
     let port = free_port();

@@ -16,6 +16,7 @@ mod support;
 mod fg;
 mod login;
 mod piped;
+mod refused;
 mod screen;
 mod shell;
 mod tail;

@@ -13,6 +13,8 @@ use crate::config::table;
 pub struct CtlOptions {
     /// "serverurl". The path of a `unix://` one is absolute.
     pub serverurl: String,
+    /// The file has a "serverurl".
+    pub has_serverurl: bool,
     /// "username".
     pub username: Option<String>,
     /// "password".
@@ -34,6 +36,7 @@ impl Default for CtlOptions {
         };
         CtlOptions {
             serverurl: default("serverurl"),
+            has_serverurl: false,
             username: None,
             password: None,
             prompt: default("prompt"),
@@ -59,6 +62,7 @@ pub fn load_ctl(source: Source<'_>, host: &dyn Host) -> Result<CtlOptions, Confi
         Some(path) => format!("unix://{}", normalized(host, path)?),
         None => serverurl,
     };
+    let has_serverurl = reader.raw("serverurl").is_some();
     let prompt = reader.value("prompt", env)?;
     let username = reader.text("username", env)?;
     let password = reader.text("password", env)?;
@@ -74,5 +78,5 @@ pub fn load_ctl(source: Source<'_>, host: &dyn Host) -> Result<CtlOptions, Confi
         )
     });
     let warnings = warnings.collect();
-    Ok(CtlOptions { serverurl, username, password, prompt, history_file, warnings })
+    Ok(CtlOptions { serverurl, has_serverurl, username, password, prompt, history_file, warnings })
 }

@@ -1,7 +1,8 @@
 //! status and pid, version, open, reload and shutdown.
 
 use super::super::client::CallError;
-use super::super::output::{Exit, code, field, number, split_name, status_table};
+use super::super::json;
+use super::super::output::{Exit, Failures, code, field, number, split_name, status_table};
 use super::super::url::scheme;
 use super::{Done, Session};
 use crate::xml_rpc::Value;
@@ -10,6 +11,12 @@ use crate::xml_rpc::Value;
 const STOPPED_STATES: [i64; 4] = [0, 100, 200, 1000];
 
 pub(super) fn status(session: &mut Session, arguments: &str) -> Done {
+    let (json, names): (Vec<&str>, Vec<&str>) =
+        arguments.split_whitespace().partition(|word| *word == "--json");
+    if !json.is_empty() {
+        // Who reads stdout reads all of it.
+        session.out.tell_failures(Failures::Stderr);
+    }
     match session.is_up() {
         Ok(true) => {}
         Ok(false) => {
@@ -24,13 +31,16 @@ pub(super) fn status(session: &mut Session, arguments: &str) -> Done {
         Err(error) => return Err(error),
     }
     let infos = session.call_list("getAllProcessInfo", &[])?;
-    let names: Vec<&str> = arguments.split_whitespace().collect();
     let shown: Vec<&Value> = if names.is_empty() || names.contains(&"all") {
         infos.iter().collect()
     } else {
-        names.iter().flat_map(|name| matching(session, &infos, name)).collect()
+        names.iter().flat_map(|name| named(session, &infos, name)).collect()
     };
-    status_table(&shown, &mut session.out);
+    if json.is_empty() {
+        status_table(&shown, session.color, &mut session.out);
+    } else {
+        session.out.text(&json::list(&shown));
+    }
     if shown.iter().any(|info| STOPPED_STATES.contains(&number(info, "state"))) {
         session.exit = Exit::STATUS_STOPPED;
     }
@@ -38,20 +48,25 @@ pub(super) fn status(session: &mut Session, arguments: &str) -> Done {
 }
 
 /// The processes of that name; that there are none is said.
-fn matching<'v>(session: &mut Session, infos: &'v [Value], name: &str) -> Vec<&'v Value> {
-    let (group, process) = split_name(name);
-    let is_meant = |info: &&Value| {
-        field(info, "group") == group && process.is_none_or(|name| field(info, "name") == name)
-    };
-    let found: Vec<&Value> = infos.iter().filter(is_meant).collect();
+fn named<'v>(session: &mut Session, infos: &'v [Value], name: &str) -> Vec<&'v Value> {
+    let found = matching(infos, name);
     if found.is_empty() {
-        session.out.line(&match process {
+        let (group, process) = split_name(name);
+        session.out.failure(&match process {
             None => format!("{group}: ERROR (no such group)"),
             Some(_) => format!("{name}: ERROR (no such process)"),
         });
         session.exit = Exit::STATUS_UNKNOWN;
     }
     found
+}
+
+fn matching<'v>(infos: &'v [Value], name: &str) -> Vec<&'v Value> {
+    let (group, process) = split_name(name);
+    let is_meant = |info: &&Value| {
+        field(info, "group") == group && process.is_none_or(|name| field(info, "name") == name)
+    };
+    infos.iter().filter(is_meant).collect()
 }
 
 pub(super) fn pid(session: &mut Session, arguments: &str) -> Done {
@@ -103,6 +118,7 @@ pub(super) fn open(session: &mut Session, arguments: &str) -> Done {
         return Ok(());
     }
     session.server.url = arguments.to_owned();
+    session.origin = "as open was told".to_owned();
     let before = session.exit;
     let shown = status(session, "");
     session.exit = before;
@@ -145,9 +161,11 @@ pub(super) fn shutdown(session: &mut Session, arguments: &str) -> Done {
         }
         Err(error) if error.is_refused() => {
             session.fail(&format!("ERROR: {url} refused connection (already shut down?)"));
+            session.explain(&error);
         }
         Err(error) if error.is_no_such_file() => {
             session.fail(&format!("ERROR: {url} no such file (already shut down?)"));
+            session.explain(&error);
         }
         Err(error) => return Err(error),
     }

@@ -7,6 +7,7 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use super::super::client::{CallError, Server, StreamEnd, Transport};
+use super::super::color::Color;
 use super::super::input::{Heard, Input};
 use super::super::options::Options;
 use super::super::output::{Exit, Output};
@@ -77,7 +78,9 @@ fn options(prompt: &str, interactive: bool) -> Options {
         history_file: None,
         warnings: Vec::new(),
         interactive,
+        origin: "as the test says".into(),
         raw: false,
+        color: Color::Never,
         words: vec![],
     }
 }
@@ -259,6 +262,8 @@ mod connection {
         assert_eq!(daemon.borrow().credentials.last(), Some(&Some("p".to_owned())));
     }
 }
+
+mod extras;
 
 mod lines {
     use super::*;
