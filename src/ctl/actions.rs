@@ -7,6 +7,7 @@ mod daemon;
 mod fg;
 mod groups;
 mod logs;
+mod names;
 mod processes;
 #[cfg(test)]
 mod tests;

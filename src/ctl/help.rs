@@ -10,7 +10,8 @@ const TOPICS: [(&str, &str); 23] = [
         "clear",
         "clear <name> [...]\tEmpty the logs of processes\n\
          clear <group>:*\t\tEmpty the logs of all processes in a group\n\
-         clear all\t\tEmpty the logs of all processes",
+         clear all\t\tEmpty the logs of all processes\n\
+         clear <pattern>\t\tEmpty the logs of the processes that match, as in worker_*",
     ),
     ("exit", "exit\tLeave the shell."),
     (
@@ -33,7 +34,8 @@ const TOPICS: [(&str, &str); 23] = [
         "pid",
         "pid\t\t\tShow the daemon's process id\n\
          pid <name> [...]\tShow the process ids of some processes\n\
-         pid all\t\t\tShow the process ids of all processes, one per line",
+         pid all\t\t\tShow the process ids of all processes, one per line\n\
+         pid <pattern>\t\tShow the process ids of the processes that match",
     ),
     ("quit", "quit\tLeave the shell."),
     ("reload", "reload\t\t\tRestart the daemon"),
@@ -44,6 +46,7 @@ const TOPICS: [(&str, &str); 23] = [
         "restart <name> [...]\tStop and start processes\n\
          restart <group>:*\tStop and start a whole group\n\
          restart all\t\tStop and start everything\n\
+         restart <pattern>\tStop and start what matches, as in worker_* or group:web?\n\
          Note: the configuration is not read again; see reread and update.",
     ),
     ("shutdown", "shutdown\t\tStop all processes and end the daemon"),
@@ -51,26 +54,30 @@ const TOPICS: [(&str, &str); 23] = [
         "signal",
         "signal <signal> <name> [...]\t\tSend a signal to processes\n\
          signal <signal> <group>:*\t\tSend a signal to all processes in a group\n\
-         signal <signal> all\t\t\tSend a signal to all processes",
+         signal <signal> all\t\t\tSend a signal to all processes\n\
+         signal <signal> <pattern>\t\tSend a signal to the processes that match",
     ),
     (
         "start",
         "start <name> [...]\tStart these processes, one after the other\n\
          start <group>:*\t\tStart a whole group\n\
-         start all\t\tStart everything",
+         start all\t\tStart everything\n\
+         start <pattern>\t\tStart what matches, as in worker_* or group:web?",
     ),
     (
         "status",
         "status\t\t\tShow the state of all processes\n\
          status <name> [...]\tShow the state of some processes\n\
          status <group>:*\tShow the state of all processes in a group\n\
+         status <pattern>\tShow the state of the processes that match\n\
          status --json [...]\tShow all that is known of them, as JSON",
     ),
     (
         "stop",
         "stop <name> [...]\tStop these processes, one after the other\n\
          stop <group>:*\t\tStop a whole group\n\
-         stop all\t\tStop everything",
+         stop all\t\tStop everything\n\
+         stop <pattern>\t\tStop what matches, as in worker_* or group:web?",
     ),
     (
         "tail",
@@ -82,7 +89,8 @@ const TOPICS: [(&str, &str); 23] = [
     (
         "update",
         "update\t\t\tRead the configuration again, and stop, restart and start what changed\n\
-         update <group> [...]\tThe same for some groups only",
+         update <group> [...]\tThe same for some groups only; patterns as in web* are known here\n\
+         \t\t\tand to add and remove",
     ),
     ("version", "version\t\t\tShow the daemon's version"),
     // Not in the list below, as the user who asks knows it.

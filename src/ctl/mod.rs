@@ -17,6 +17,7 @@ mod interrupt;
 mod json;
 pub mod options;
 pub mod output;
+mod pattern;
 mod response;
 mod shell;
 pub mod stream;

@@ -39,6 +39,39 @@ fn workers(side: Side) -> TestDaemon {
 }
 
 #[test]
+fn patterns_name_several() {
+    for side in daemons() {
+        let mut d = workers(*side);
+        let both = |word: &str| format!("worker:worker_0: {word}\nworker:worker_1: {word}\n");
+        ctl(&d, &["stop", "worker_*"]).expect(&both("stopped"), 0);
+        ctl(&d, &["start", "worker:*_?"]).expect(&both("started"), 0);
+        // A whole group stops in one call, and its members in any order.
+        let restarted = ctl(&d, &["restart", "w*r*:*"]);
+        let mut lines = restarted.lines();
+        lines.sort_unstable();
+        let wanted = format!("{}{}", both("started"), both("stopped"));
+        let mut wanted: Vec<&str> = wanted.lines().collect();
+        wanted.sort_unstable();
+        assert_eq!((lines, restarted.code), (wanted, 0));
+        ctl(&d, &["signal", "WINCH", "w*"])
+            .expect(&format!("web: signalled\n{}", both("signalled")), 0);
+        let pids = ["worker:worker_0", "worker:worker_1"].map(|name| d.pid_of(name).to_string());
+        ctl(&d, &["pid", "worker_*"]).expect(&format!("{}\n", pids.join("\n")), 0);
+        assert_eq!(ctl(&d, &["status", "worker_*", "id?e"]).lines().len(), 3);
+        ctl(&d, &["start", "nothing*"]).expect("nothing*: ERROR (no such process)\n", 1);
+        ctl(&d, &["stop", "no*:*"]).expect("no*: ERROR (no such group)\n", 1);
+        ctl(&d, &["clear", "w?b"]).expect("web: cleared\n", 0);
+        ctl(&d, &["stop", "w*"]).expect(&format!("web: stopped\n{}", both("stopped")), 0);
+        let removed = "web: removed process group\nworker: removed process group\n";
+        ctl(&d, &["remove", "w*"]).expect(removed, 0);
+        ctl(&d, &["add", "wo*"]).expect("worker: added process group\n", 0);
+        ctl(&d, &["update", "we*", "no*"])
+            .expect("ERROR: no such group: no*\nweb: added process group\n", 1);
+        d.shut_down(40);
+    }
+}
+
+#[test]
 fn json_has_all_that_is_known_of_each_process() {
     let script = "import json, sys
 for row in json.load(sys.stdin):

@@ -2,8 +2,9 @@
 
 use super::super::client::CallError;
 use super::super::json;
-use super::super::output::{Exit, Failures, code, field, number, split_name, status_table};
+use super::super::output::{Exit, Failures, code, number, split_name, status_table};
 use super::super::url::scheme;
+use super::names::{self, Groups};
 use super::{Done, Session};
 use crate::xml_rpc::Value;
 
@@ -47,9 +48,9 @@ pub(super) fn status(session: &mut Session, arguments: &str) -> Done {
     Ok(())
 }
 
-/// The processes of that name; that there are none is said.
+/// The processes of that name or pattern; that there are none is said.
 fn named<'v>(session: &mut Session, infos: &'v [Value], name: &str) -> Vec<&'v Value> {
-    let found = matching(infos, name);
+    let found = names::matching(name, infos);
     if found.is_empty() {
         let (group, process) = split_name(name);
         session.out.failure(&match process {
@@ -59,14 +60,6 @@ fn named<'v>(session: &mut Session, infos: &'v [Value], name: &str) -> Vec<&'v V
         session.exit = Exit::STATUS_UNKNOWN;
     }
     found
-}
-
-fn matching<'v>(infos: &'v [Value], name: &str) -> Vec<&'v Value> {
-    let (group, process) = split_name(name);
-    let is_meant = |info: &&Value| {
-        field(info, "group") == group && process.is_none_or(|name| field(info, "name") == name)
-    };
-    infos.iter().filter(is_meant).collect()
 }
 
 pub(super) fn pid(session: &mut Session, arguments: &str) -> Done {
@@ -82,8 +75,8 @@ pub(super) fn pid(session: &mut Session, arguments: &str) -> Done {
             session.out.line(&number(&info, "pid").to_string());
         }
     } else {
-        for name in names {
-            match session.call("getProcessInfo", &[Value::from(name)]) {
+        for name in names::expand(session, &names, Groups::ByMember)? {
+            match session.call("getProcessInfo", &[Value::from(name.as_str())]) {
                 Ok(info) => {
                     let pid = number(&info, "pid");
                     session.out.line(&pid.to_string());

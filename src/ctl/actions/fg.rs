@@ -8,6 +8,7 @@ use super::super::input::Heard;
 use super::super::interrupt::{self, Streams};
 use super::super::output::{code, number};
 use super::logs::escaped;
+use super::names::{self, Groups};
 use super::{Done, Session};
 use crate::xml_rpc::Value;
 
@@ -19,9 +20,13 @@ pub(super) fn fg(session: &mut Session, arguments: &str) -> Done {
         return Ok(());
     }
     let names: Vec<&str> = arguments.split_whitespace().collect();
-    let name = match names.as_slice() {
+    let names = match names.as_slice() {
         [] => return session.misused("fg", "ERROR: no process name supplied"),
-        [name] => *name,
+        [name] => names::expand(session, &[name], Groups::ByMember)?,
+        _ => names.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let name = match names.as_slice() {
+        [name] => name.as_str(),
         _ => {
             session.fail("ERROR: too many process names supplied");
             return Ok(());

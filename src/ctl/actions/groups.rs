@@ -1,9 +1,11 @@
 //! reread, update, add, remove, avail: the configuration against what is active.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::super::client::CallError;
-use super::super::output::{avail_line, code, field, number};
+use super::super::output::{avail_line, code, field, number, truth};
+use super::super::pattern::is_wild;
+use super::names::expand_groups;
 use super::{Done, Session};
 use crate::xml_rpc::Value;
 
@@ -70,10 +72,8 @@ pub(super) fn update(session: &mut Session, arguments: &str) -> Done {
     if names.contains(&"all") {
         names.clear();
     }
-    if !names.is_empty() {
-        say_unknown(session, &names, &changes)?;
-    }
-    let is_meant = |name: &&String| names.is_empty() || names.contains(&name.as_str());
+    let meant = if names.is_empty() { Vec::new() } else { meant(session, &names, &changes)? };
+    let is_meant = |name: &&String| names.is_empty() || meant.contains(*name);
     for group in changes.removed.iter().filter(is_meant) {
         if stop(session, group)? {
             session.fail(&format!("{group}: has problems; not removing"));
@@ -95,20 +95,25 @@ pub(super) fn update(session: &mut Session, arguments: &str) -> Done {
     Ok(())
 }
 
-/// Says which of the names are no groups, neither active nor new.
-fn say_unknown(session: &mut Session, names: &[&str], changes: &Changes) -> Done {
+/// The groups that are named or matched; which of them are neither active nor new is said.
+fn meant(
+    session: &mut Session,
+    names: &[&str],
+    changes: &Changes,
+) -> Result<Vec<String>, CallError> {
     let infos = session.call_list("getAllProcessInfo", &[])?;
     let active = infos.iter().map(|info| field(info, "group"));
     // A group without processes shows in the changes only.
     let listed = changes.added.iter().chain(&changes.changed).chain(&changes.removed);
-    let known: HashSet<&str> = active.chain(listed.map(String::as_str)).collect();
+    let known: BTreeSet<&str> = active.chain(listed.map(String::as_str)).collect();
+    let meant = expand_groups(names, &known);
     let mut said = HashSet::new();
-    for name in names.iter().filter(|name| !known.contains(*name)) {
+    for name in meant.iter().filter(|name| !known.contains(name.as_str())) {
         if said.insert(name) {
             session.fail(&format!("ERROR: no such group: {name}"));
         }
     }
-    Ok(())
+    Ok(meant)
 }
 
 /// Stops a group, says so, and tells whether a process of it could not be stopped.
@@ -118,9 +123,26 @@ fn stop(session: &mut Session, group: &str) -> Result<bool, CallError> {
     Ok(results.iter().any(|result| number(result, "status") == code::FAILED))
 }
 
+/// The words, with patterns replaced by those groups that a method lists and the condition takes.
+fn groups_of(
+    session: &mut Session,
+    arguments: &str,
+    method: &str,
+    takes: fn(&Value) -> bool,
+) -> Result<Vec<String>, CallError> {
+    let words: Vec<&str> = arguments.split_whitespace().collect();
+    let listed = match words.iter().any(|word| is_wild(word)) {
+        true => session.call_list(method, &[])?,
+        false => Vec::new(),
+    };
+    let groups = listed.iter().filter(|entry| takes(entry)).map(|entry| field(entry, "group"));
+    Ok(expand_groups(&words, &groups.collect()))
+}
+
 pub(super) fn add(session: &mut Session, arguments: &str) -> Done {
-    for name in arguments.split_whitespace() {
-        match session.call("addProcessGroup", &[Value::from(name)]) {
+    let is_new = |config: &Value| !truth(config, "inuse");
+    for name in groups_of(session, arguments, "getAllConfigInfo", is_new)? {
+        match session.call("addProcessGroup", &[Value::from(name.as_str())]) {
             Ok(_) => session.out.line(&format!("{name}: added process group")),
             Err(error) => match error.fault_code() {
                 Some(code::SHUTDOWN_STATE) => session.fail("ERROR: shutting down"),
@@ -139,8 +161,8 @@ pub(super) fn add(session: &mut Session, arguments: &str) -> Done {
 }
 
 pub(super) fn remove(session: &mut Session, arguments: &str) -> Done {
-    for name in arguments.split_whitespace() {
-        match session.call("removeProcessGroup", &[Value::from(name)]) {
+    for name in groups_of(session, arguments, "getAllProcessInfo", |_| true)? {
+        match session.call("removeProcessGroup", &[Value::from(name.as_str())]) {
             Ok(_) => session.out.line(&format!("{name}: removed process group")),
             Err(error) => match error.fault_code() {
                 Some(code::STILL_RUNNING) => {

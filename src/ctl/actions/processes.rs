@@ -2,6 +2,7 @@
 
 use super::super::client::CallError;
 use super::super::output::{Deed, Exit, code, field, name_of, number, short_name, split_name};
+use super::names::{self, Groups};
 use super::{Done, Session};
 use crate::xml_rpc::Value;
 
@@ -37,8 +38,9 @@ pub(super) fn restart(session: &mut Session, arguments: &str) -> Done {
     if names.is_empty() {
         return session.misused("restart", "Error: restart requires a process name");
     }
-    each(session, Deed::Stop, &names, &[])?;
-    each(session, Deed::Start, &names, &[])
+    let names = names::expand(session, &names, Groups::Whole)?;
+    act(session, Deed::Stop, &names, &[])?;
+    act(session, Deed::Start, &names, &[])
 }
 
 pub(super) fn signal(session: &mut Session, arguments: &str) -> Done {
@@ -65,10 +67,16 @@ pub(super) fn clear(session: &mut Session, arguments: &str) -> Done {
     each(session, Deed::Clear, &names, &[])
 }
 
-/// Does the deed to every name in order; `all` among them means everything.
+/// Does the deed to every name in order, and to what patterns among them match.
 fn each(session: &mut Session, deed: Deed, names: &[&str], extra: &[Value]) -> Done {
+    let names = names::expand(session, names, Groups::Whole)?;
+    act(session, deed, &names, extra)
+}
+
+/// The same without patterns; `all` among the names means everything.
+fn act(session: &mut Session, deed: Deed, names: &[String], extra: &[Value]) -> Done {
     let methods = Methods::of(deed);
-    if names.contains(&"all") {
+    if names.iter().any(|name| name == "all") {
         let results = session.call_list(methods.all, extra)?;
         return say_all(session, deed, &results);
     }

@@ -13,6 +13,10 @@ fn four() -> Result<Value, CallError> {
     ])
 }
 
+fn results(group: &str, names: &[&str]) -> Result<Value, CallError> {
+    list(names.iter().map(|name| result(group, name, 80, "OK")).collect())
+}
+
 /// What came of a line, and what stderr was told.
 fn told(line: &str, answers: Answers) -> (Outcome, String) {
     let (mut session, daemon) = session(answers, false, "");
@@ -20,6 +24,124 @@ fn told(line: &str, answers: Answers) -> (Outcome, String) {
     let calls = std::mem::take(&mut daemon.borrow_mut().calls);
     let errors = session.out.take_errors();
     (Outcome { lines: session.out.take(), exit: session.exit, calls }, errors)
+}
+
+mod patterns {
+    use super::*;
+
+    #[test]
+    fn processes_by_their_own_names() {
+        let calls = ["getAllProcessInfo", "stopProcess worker:worker_0"];
+        let calls = [calls.as_slice(), &["stopProcess worker:worker_1"]].concat();
+        let lines = "worker:worker_0: stopped\nworker:worker_1: stopped\n";
+        for word in ["worker_*", "worker:worker_?", "worker:*_[01]", "w*r:*_*"] {
+            let outcome = up(&format!("stop {word}"), vec![four(), yes(), yes()]);
+            is(&outcome, lines, SUCCESS, &calls);
+        }
+        // `web` of the group g, and the program of that name.
+        let outcome = up("stop w?b", vec![four(), yes(), yes()]);
+        let calls = ["getAllProcessInfo", "stopProcess g:web", "stopProcess web"];
+        is(&outcome, "g:web: stopped\nweb: stopped\n", SUCCESS, &calls);
+    }
+
+    #[test]
+    fn whole_groups() {
+        let answers = vec![four(), results("web", &["web"]), results("worker", &[])];
+        let calls = ["getAllProcessInfo", "startProcessGroup web", "startProcessGroup worker"];
+        is(&up("start w*:*", answers), "web: started\n", SUCCESS, &calls);
+        // The exact one costs no question, as ever.
+        let answers = vec![results("worker", &["worker_0"])];
+        is(
+            &up("start worker:*", answers),
+            "worker:worker_0: started\n",
+            SUCCESS,
+            &["startProcessGroup worker"],
+        );
+    }
+
+    #[test]
+    fn exact_names_first() {
+        let odd = || list(vec![info("a*", "a*", (0, ""), ""), info("ab", "ab", (0, ""), "")]);
+        let calls = ["getAllProcessInfo", "startProcess a*"];
+        is(&up("start a*", vec![odd(), yes()]), "a*: started\n", SUCCESS, &calls);
+        let calls = ["getAllProcessInfo", "startProcessGroup a*"];
+        let answers = vec![odd(), results("a*", &["a*"])];
+        is(&up("start a*:*", answers), "a*: started\n", SUCCESS, &calls);
+    }
+
+    #[test]
+    fn what_matches_nothing_is_unknown_as_ever() {
+        let outcome = up("start no* x", vec![four(), fault(10, "BAD_NAME: no*"), yes()]);
+        let calls = ["getAllProcessInfo", "startProcess no*", "startProcess x"];
+        is(&outcome, "no*: ERROR (no such process)\nx: started\n", FAILURE, &calls);
+        let outcome = up("stop no*:*", vec![four(), fault(10, "BAD_NAME: no*")]);
+        let calls = ["getAllProcessInfo", "stopProcessGroup no*"];
+        is(&outcome, "no*: ERROR (no such group)\n", FAILURE, &calls);
+        let outcome = up("status no* n?:*", vec![four()]);
+        let lines = "no*: ERROR (no such process)\nn?: ERROR (no such group)\n";
+        is(&outcome, lines, Exit::STATUS_UNKNOWN, &["getAllProcessInfo"]);
+    }
+
+    #[test]
+    fn every_action_knows_them() {
+        let calls = ["getAllProcessInfo", "stopProcess g:api", "startProcess g:api"];
+        let outcome = up("restart ap?", vec![four(), yes(), yes()]);
+        is(&outcome, "g:api: stopped\ng:api: started\n", SUCCESS, &calls);
+        let calls = ["getAllProcessInfo", "signalProcess g:api HUP"];
+        is(&up("signal HUP ap?", vec![four(), yes()]), "g:api: signalled\n", SUCCESS, &calls);
+        let calls = ["getAllProcessInfo", "clearProcessLogs g:api"];
+        is(&up("clear ap?", vec![four(), yes()]), "g:api: cleared\n", SUCCESS, &calls);
+        let calls = ["getAllProcessInfo", "getProcessInfo g:api"];
+        let answer = || Ok(info("g", "api", (20, ""), ""));
+        is(&up("pid ap?", vec![four(), answer()]), "7\n", SUCCESS, &calls);
+        // Groups are no names to pid, unless a pattern says which.
+        let calls = ["getAllProcessInfo", "getProcessInfo g:api", "getProcessInfo g:web"];
+        is(&up("pid [g]:*", vec![four(), answer(), answer()]), "7\n7\n", SUCCESS, &calls);
+        let calls = ["getProcessInfo g:*"];
+        is(&up("pid g:*", vec![fault(10, "")]), "No such process g:*\n", FAILURE, &calls);
+        let table = "g:api                            RUNNING   \n\
+            g:web                            RUNNING   \n";
+        is(&up("status g:[aw]*", vec![four()]), table, SUCCESS, &["getAllProcessInfo"]);
+        is(&up("status g:*", vec![four()]), table, SUCCESS, &["getAllProcessInfo"]);
+        is(
+            &up("fg w*", vec![four()]),
+            "ERROR: too many process names supplied\n",
+            FAILURE,
+            &["getAllProcessInfo"],
+        );
+        let outcome = up("fg ap*", vec![four(), Ok(info("g", "api", (0, ""), ""))]);
+        let calls = ["getAllProcessInfo", "getProcessInfo g:api"];
+        is(&outcome, "ERROR: process not running\n", FAILURE, &calls);
+    }
+
+    #[test]
+    fn groups_to_add_to_remove_and_to_update() {
+        let config = |group: &str, inuse: bool| {
+            record(&[("group", group.into()), ("name", "x".into()), ("inuse", inuse.into())])
+        };
+        let configs = vec![config("wa", true), config("wb", false), config("wb", false)];
+        let outcome = bare("add w*", vec![list(configs), yes()]);
+        let calls = ["getAllConfigInfo", "addProcessGroup wb"];
+        is(&outcome, "wb: added process group\n", SUCCESS, &calls);
+        let outcome = bare("remove w* g", vec![four(), yes(), yes(), yes()]);
+        let calls = [
+            "getAllProcessInfo",
+            "removeProcessGroup web",
+            "removeProcessGroup worker",
+            "removeProcessGroup g",
+        ];
+        let lines = "web: removed process group\nworker: removed process group\n\
+            g: removed process group\n";
+        is(&outcome, lines, SUCCESS, &calls);
+        let outcome = bare("remove no*", vec![four(), fault(10, "")]);
+        let calls = ["getAllProcessInfo", "removeProcessGroup no*"];
+        is(&outcome, "ERROR: no such process/group: no*\n", FAILURE, &calls);
+        let answers = vec![changes(&["wild", "x"], &[], &[]), four(), yes()];
+        let outcome = bare("update w* no*", answers);
+        let calls = ["reloadConfig", "getAllProcessInfo", "addProcessGroup wild"];
+        let lines = "ERROR: no such group: no*\nwild: added process group\n";
+        is(&outcome, lines, FAILURE, &calls);
+    }
 }
 
 mod json {
@@ -33,7 +155,7 @@ mod json {
         let calls = ["getAllProcessInfo"];
         is(&outcome, &format!("[\n{line}\n]\n"), Exit::STATUS_STOPPED, &calls);
         assert_eq!(up("status --json", vec![four()]).lines.lines().count(), 7);
-        assert_eq!(up("status worker:* --json", vec![four()]).lines.lines().count(), 4);
+        assert_eq!(up("status worker_* --json", vec![four()]).lines.lines().count(), 4);
         assert_eq!(up("status --json", vec![list(vec![])]).lines, "[]\n");
     }
 
