@@ -9,6 +9,7 @@ mod groups;
 mod logs;
 mod names;
 mod processes;
+mod tails;
 #[cfg(test)]
 mod tests;
 

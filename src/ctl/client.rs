@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 pub use super::error::CallError;
 use super::response::{read_body, read_head};
-use super::stream::{Background, copy_to_stdout};
+use super::stream::{Background, copy_to_stdout, follow_several};
 use super::url::Address;
 use super::visible::Shown;
 use crate::xml_rpc::{Value, parse_answer, write_call};
@@ -47,7 +47,19 @@ pub trait Transport {
     fn stream(&mut self, server: &Server, path: &str, shown: Shown)
     -> Result<StreamEnd, CallError>;
 
-    /// Does the same with several paths at once, while the program goes on. What can't be
+    /// Does the same with several logs at once, line by line. What can't be followed is told on
+    /// stderr.
+    ///
+    /// # Errors
+    /// A lack of threads.
+    fn follow(
+        &mut self,
+        server: &Server,
+        tails: &[Tail],
+        shown: Shown,
+    ) -> Result<StreamEnd, CallError>;
+
+    /// Copies several paths while the program goes on. What can't be
     /// followed is told on stderr.
     fn background(&mut self, server: &Server, paths: &[String], shown: Shown) -> Background;
 }
@@ -59,6 +71,17 @@ pub enum StreamEnd {
     Closed,
     /// The user pressed Ctrl-C.
     Interrupted,
+    /// One of several could not be followed, which stderr was told.
+    Failed,
+}
+
+/// One of several logs that are followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// What is asked of the daemon.
+    pub path: String,
+    /// What stands before each line.
+    pub prefix: String,
 }
 
 /// The real transport.
@@ -157,6 +180,15 @@ impl Transport for HttpClient {
         shown: Shown,
     ) -> Result<StreamEnd, CallError> {
         copy_to_stdout(server, path, shown)
+    }
+
+    fn follow(
+        &mut self,
+        server: &Server,
+        tails: &[Tail],
+        shown: Shown,
+    ) -> Result<StreamEnd, CallError> {
+        follow_several(server, tails, shown)
     }
 
     fn background(&mut self, server: &Server, paths: &[String], shown: Shown) -> Background {

@@ -14,6 +14,8 @@ pub enum Color {
 const RED: &str = "31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
+/// For names side by side: those that tell neither good nor bad.
+const NAMES: [&str; 4] = ["36", "35", "34", "33"];
 
 impl Color {
     /// A state's name: green for what runs, yellow for what is on its way, red for what failed.
@@ -25,6 +27,14 @@ impl Color {
             _ => return name.into(),
         };
         self.paint(name, code)
+    }
+
+    /// The text in the colour of this number.
+    pub(super) fn numbered(self, text: &str, number: usize) -> Cow<'_, str> {
+        match NAMES.get(number % NAMES.len()) {
+            Some(code) => self.paint(text, code),
+            None => text.into(),
+        }
     }
 
     fn paint<'t>(self, text: &'t str, code: &str) -> Cow<'t, str> {

@@ -84,7 +84,9 @@ const TOPICS: [(&str, &str); 23] = [
         "tail [-f|-N] <name> [stdout|stderr]\tShow the end of a process's log (default stdout)\n\
          tail <name>\t\tShow the last 1600 bytes\n\
          tail -100 <name>\tShow the last 100 bytes\n\
-         tail -f <name>\t\tShow what is added until Ctrl-C",
+         tail -f <name>\t\tShow what is added until Ctrl-C\n\
+         tail <name> <name> [...]\tThe same of several processes, each line behind its name;\n\
+         \t\t\ta name can be a <group>:* or a pattern, as in worker_*",
     ),
     (
         "update",

@@ -18,6 +18,7 @@ mod json;
 pub mod options;
 pub mod output;
 mod pattern;
+mod prefixed;
 mod response;
 mod shell;
 pub mod stream;

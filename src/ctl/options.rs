@@ -157,7 +157,9 @@ const GRAMMAR: Grammar = Grammar {
         ),
         Row::flag("raw", None, "Show the control characters of logs to a terminal as they are")
             .new_here(),
-        Row::flag("color", None, "Colour states").or("colour").new_here(),
+        Row::flag("color", None, "Colour states and, before the lines of several logs, names")
+            .or("colour")
+            .new_here(),
     ],
     words: Some(("ACTION", "What to do, and with what; without it a shell reads actions")),
     after_help: "The action \"help\" lists the actions. Where neither the command line nor the \

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use super::client::{CallError, Connection, Server, StreamEnd, head};
+use super::client::{CallError, Connection, Server, StreamEnd, Tail, head};
 use super::interrupt::{self, Streams};
+use super::prefixed::Prefixed;
 use super::response::{read_body, read_head};
 use super::url::Address;
 use super::visible::{Pieces, Shown};
@@ -20,11 +21,60 @@ pub(super) fn copy_to_stdout(
     let connection = Connection::open(server, None)?;
     interrupt::watch(0)?;
     let streams = Streams::new(vec![connection.try_clone()?]);
-    let copied = copy(connection, server, path, shown);
+    let copied = copy(connection, server, path, shown, None);
     match copied {
         _ if streams.are_ended() => Ok(StreamEnd::Interrupted),
         Err(error) => Err(error),
         Ok(()) => Ok(StreamEnd::Closed),
+    }
+}
+
+/// Copies lines of several logs to stdout, each behind its prefix, until all end or Ctrl-C.
+pub(super) fn follow_several(
+    server: &Server,
+    tails: &[Tail],
+    shown: Shown,
+) -> Result<StreamEnd, CallError> {
+    interrupt::watch(0)?;
+    let failed = AtomicBool::new(false);
+    let fail = |tail: &Tail, error: &CallError| {
+        failed.store(true, Ordering::Release);
+        tell(&failure(server, &tail.path, error));
+    };
+    let mut open = Vec::new();
+    let mut handles = Vec::new();
+    for tail in tails {
+        let connection = Connection::open(server, None);
+        match connection.and_then(|connection| Ok((connection.try_clone()?, connection))) {
+            Ok((handle, connection)) => {
+                handles.push(handle);
+                open.push((tail, connection));
+            }
+            Err(error) => fail(tail, &error),
+        }
+    }
+    if open.is_empty() {
+        return Ok(StreamEnd::Failed);
+    }
+    let streams = Streams::new(handles);
+    std::thread::scope(|scope| {
+        for (tail, connection) in open {
+            let lines = Prefixed::new(&tail.prefix);
+            let (fail, streams) = (&fail, &streams);
+            let follow = move || match copy(connection, server, &tail.path, shown, Some(lines)) {
+                Err(error) if !streams.are_ended() => fail(tail, &error),
+                _ => {}
+            };
+            let thread = std::thread::Builder::new().name(tail.path.clone());
+            if let Err(error) = thread.spawn_scoped(scope, follow) {
+                fail(tail, &error.into());
+            }
+        }
+    });
+    match failed.into_inner() {
+        _ if streams.are_ended() => Ok(StreamEnd::Interrupted),
+        true => Ok(StreamEnd::Failed),
+        false => Ok(StreamEnd::Closed),
     }
 }
 
@@ -64,7 +114,7 @@ impl Background {
         let (server, path, ended) = (server.clone(), path.to_owned(), self.ended.clone());
         let thread = std::thread::Builder::new().name(path.clone());
         self.threads.push(thread.spawn(move || {
-            let copied = copy(connection, &server, &path, shown);
+            let copied = copy(connection, &server, &path, shown, None);
             if let Err(error) = copied
                 && !ended.load(Ordering::Acquire)
             {
@@ -92,12 +142,13 @@ fn tell(line: &str) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// Asks for the path, and copies until the connection ends.
+/// Asks for the path, and copies until the connection ends: pieces as they come, or lines.
 fn copy(
     mut connection: Connection,
     server: &Server,
     path: &str,
     shown: Shown,
+    mut lines: Option<Prefixed>,
 ) -> Result<(), CallError> {
     let address = Address::parse(&server.url).map_err(CallError::BadUrl)?;
     let mut request = head(server, &address, "GET", path);
@@ -109,8 +160,19 @@ fn copy(
         return Err(CallError::Status { code: head.code, reason: head.reason });
     }
     let mut pieces = Pieces::new(shown);
-    let copied = read_body(&mut reader, head.framing, &mut |piece| show(&pieces.next(piece)));
-    show(&pieces.rest())?;
+    let copied = read_body(&mut reader, head.framing, &mut |piece| {
+        let piece = pieces.next(piece);
+        match &mut lines {
+            Some(lines) => show(&lines.next(&piece)),
+            None => show(&piece),
+        }
+    });
+    let mut rest = pieces.rest();
+    if let Some(lines) = &mut lines {
+        rest = lines.next(&rest);
+        rest.extend(lines.rest());
+    }
+    show(&rest)?;
     match copied {
         Err(CallError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
         copied => copied,

@@ -1,9 +1,18 @@
 //! What our supervisorctl has beyond Supervisor's, asked of both daemons: it needs nothing of the
 //! daemon that the original lacks.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
 
-use crate::support::{Output, Scratch, Setup, Side, TestDaemon, free_port, run};
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
+
+use crate::support::{Output, Scratch, Setup, Side, TestDaemon, free_port, run, wait_for};
 
 /// The daemon under test, and the other one; nothing where the client would be the original.
 fn daemons() -> &'static [Side] {
@@ -123,6 +132,63 @@ fn states_are_coloured_for_who_asks() {
         let columns =
             |text: &str| text.lines().map(|line| line[..44].to_owned()).collect::<Vec<_>>();
         assert_eq!(columns(&strip(&colored.stdout)), columns(&plain.stdout));
+    }
+}
+
+#[test]
+fn several_logs_stand_behind_their_names() {
+    for side in daemons() {
+        let d = workers(*side);
+        ctl(&d, &["tail", "worker_*", "web"]).expect(
+            "worker:worker_0 | I am w0\nworker:worker_1 | I am w1\nweb             | I am web\n",
+            0,
+        );
+        ctl(&d, &["tail", "-4", "worker:*"])
+            .expect("worker:worker_0 |  w0\nworker:worker_1 |  w1\n", 0);
+        let output = ctl(&d, &["--color", "tail", "w?b"]);
+        output.expect("\u{1b}[36mweb\u{1b}[0m | I am web\n", 0);
+        ctl(&d, &["tail", "web", "nope"]).expect("Error: bad channel 'nope'\n", 1);
+    }
+}
+
+/// A client that runs until the test is over.
+struct Following(Child);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn several_logs_can_be_followed() {
+    for side in daemons() {
+        let d = workers(*side);
+        let mut command = d.ctl_command(Side::Ours, &["tail", "-f", "worker_*", "web", "idle"]);
+        let file = |name| fs::File::create(d.path(name)).unwrap();
+        let child = command.stdout(Stdio::piped()).stderr(file("err")).spawn().unwrap();
+        let mut child = Following(child);
+        let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(lines.next().unwrap(), "==> Press Ctrl-C to exit <==");
+        let mut first: Vec<String> = lines.by_ref().take(3).collect();
+        first.sort();
+        let wanted = ["web             | I am web", "worker:worker_0 | I am w0"];
+        assert_eq!(first[..2], wanted);
+        assert_eq!(first[2], "worker:worker_1 | I am w1");
+        // A line that comes in two pieces is shown once it is whole.
+        let append = |text: &str| {
+            use std::io::Write;
+            let log = fs::OpenOptions::new().append(true).open(d.path("w1.log"));
+            log.unwrap().write_all(text.as_bytes()).unwrap();
+        };
+        append("half ");
+        append("and half\nmore\n");
+        assert_eq!(lines.next().unwrap(), "worker:worker_1 | half and half");
+        assert_eq!(lines.next().unwrap(), "worker:worker_1 | more");
+        signal::kill(Pid::from_raw(child.0.id() as i32), Signal::SIGINT).unwrap();
+        let status = wait_for("its end", 20, || child.0.try_wait().unwrap());
+        assert_eq!((status.code(), lines.next().as_deref()), (Some(0), Some("")));
     }
 }
 

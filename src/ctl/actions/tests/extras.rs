@@ -230,3 +230,80 @@ fn colours_leave_the_columns() {
     let wanted: String = wanted.iter().map(|rest| format!("{name}{rest}\n")).collect();
     assert_eq!(session.out.take(), wanted);
 }
+
+mod tails {
+    use super::*;
+
+    #[test]
+    fn lines_of_several_stand_behind_their_names() {
+        for (line, calls, lines) in [
+            (
+                "tail g:api web",
+                [
+                    "readProcessStdoutLog g:api Int(-1600) Int(0)",
+                    "readProcessStdoutLog web Int(-1600) Int(0)",
+                ],
+                "g:api | a\ng:api | b\nweb   | c\n",
+            ),
+            (
+                "tail -5 worker_* Stderr",
+                [
+                    "readProcessStderrLog worker:worker_0 Int(-5) Int(0)",
+                    "readProcessStderrLog worker:worker_1 Int(-5) Int(0)",
+                ],
+                "worker:worker_0 | a\nworker:worker_0 | b\nworker:worker_1 | c\n",
+            ),
+            (
+                "tail g:* g:web",
+                [
+                    "readProcessStdoutLog g:api Int(-1600) Int(0)",
+                    "readProcessStdoutLog g:web Int(-1600) Int(0)",
+                ],
+                "g:api | a\ng:api | b\ng:web | c\n",
+            ),
+        ] {
+            let outcome = up(line, vec![four(), text("a\nb\n"), text("c")]);
+            is(&outcome, lines, SUCCESS, &[["getAllProcessInfo"].as_slice(), &calls].concat());
+        }
+        // One process that a pattern matches is named too, so that scripts can rely on it.
+        let outcome = up("tail ap*", vec![four(), text("a\n")]);
+        assert_eq!(outcome.lines, "g:api | a\n");
+    }
+
+    #[test]
+    fn each_may_fail() {
+        let outcome = up("tail g:api nope web", vec![four(), fault(20, ""), text("c\n")]);
+        let lines = "nope: ERROR (no such process name)\ng:api: ERROR (no log file)\nweb   | c\n";
+        assert_eq!((outcome.lines.as_str(), outcome.exit), (lines, FAILURE));
+    }
+
+    #[test]
+    fn words_that_name_nothing_are_wrong_as_ever() {
+        let four = || vec![four()];
+        let one = |line: &str, answer| {
+            let outcome = up(line, vec![list(vec![info("x", "x", (0, ""), "")]), answer]);
+            (outcome.lines, outcome.calls[1..].join(","))
+        };
+        assert_eq!(up("tail web no", four()).lines, "Error: bad channel 'no'\n");
+        begins(&up("tail web n1 n2 n3", four()), "Error: too many arguments", FAILURE);
+        // A word between name and channel was never looked at.
+        let call = "readProcessStdoutLog x Int(-1600) Int(0)";
+        assert_eq!(one("tail x a stdout", text("log")), ("log\n".into(), call.into()));
+        assert_eq!(one("tail x x", fault(10, "")).0, "Error: bad channel 'x'\n");
+        let call = "readProcessStdoutLog no:* Int(-1600) Int(0)";
+        let line = "no:*: ERROR (no such process name)\n";
+        assert_eq!(one("tail no:*", fault(10, "")), (line.into(), call.into()));
+        assert_eq!(up("tail -x web g:web", vec![]).lines, "Error: bad channel 'g:web'\n");
+    }
+
+    #[test]
+    fn several_are_followed_at_once() {
+        let first = "==> Press Ctrl-C to exit <==\n";
+        let calls =
+            ["getAllProcessInfo", "/logtail/g:api/stderr g:api | ", "/logtail/web/stderr web   | "];
+        let outcome = up("tail -f g:api web stderr", vec![four()]);
+        is(&outcome, &format!("{first}\n"), SUCCESS, &calls);
+        let outcome = up("tail -f g:api web stderr", vec![four(), yes()]);
+        is(&outcome, first, FAILURE, &calls);
+    }
+}
