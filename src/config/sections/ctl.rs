@@ -62,7 +62,7 @@ pub fn load_ctl(source: Source<'_>, host: &dyn Host) -> Result<CtlOptions, Confi
         Some(path) => format!("unix://{}", normalized(host, path)?),
         None => serverurl,
     };
-    let has_serverurl = reader.raw("serverurl").is_some();
+    let has_serverurl = reader.written("serverurl").is_some();
     let prompt = reader.value("prompt", env)?;
     let username = reader.text("username", env)?;
     let password = reader.text("password", env)?;
