@@ -29,6 +29,7 @@ mod fastcgi;
 mod groups;
 mod http;
 mod logs;
+mod parsers;
 mod pidproxy;
 mod process;
 mod profile;
