@@ -294,6 +294,25 @@ mod tests {
     }
 
     #[test]
+    fn the_origin_of_the_url_is_told() {
+        let file = std::env::temp_dir().join(format!("minder-origin-{}", std::process::id()));
+        let path = file.to_str().unwrap();
+        let origin = |text: &str, words: &[&str]| {
+            std::fs::write(&file, text).unwrap();
+            let line: Vec<String> =
+                ["ctl"].iter().chain(words).map(|word| (*word).to_owned()).collect();
+            Options::from_command_line(&line).unwrap().origin
+        };
+        let given = "[supervisorctl]\nserverurl=http://h\n";
+        assert_eq!(origin(given, &["-c", path]), format!("serverurl in {path}"));
+        let absent = format!("the default, as {path} has no serverurl");
+        assert_eq!(origin("[supervisorctl]\n", &["-c", path]), absent);
+        assert_eq!(origin(given, &["-c", path, "-s", "http://x"]), "-s on the command line");
+        assert_eq!(origin("", &["-c", ""]), "the default, as no configuration was found");
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
     fn help_is_a_text() {
         for option in ["-h", "-?", "--help", "--hel"] {
             let Err(Refusal::Answered(text)) = parse_words(&[option]) else { panic!("{option}") };

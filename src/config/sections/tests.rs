@@ -388,6 +388,7 @@ fn the_part_of_supervisorctl() {
          history_file=%(here)s/h\n[ctlplugin:z]\nsupervisor.ctl_factory=z:z\n")
         .unwrap();
     assert_eq!((full.serverurl.as_str(), full.prompt.as_str()), ("unix:///home/me/s", "p"));
+    assert!(full.has_serverurl && !CtlOptions::default().has_serverurl);
     assert_eq!((full.username.as_deref(), full.password.as_deref()), (Some("u"), Some("x%d")));
     assert_eq!(full.history_file.as_deref(), Some("/dir/h"));
     assert_eq!(full.warnings.len(), 1);
