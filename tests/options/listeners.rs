@@ -54,7 +54,7 @@ const EFFECTS: &[Effect] = &[
         .shows("len:12", "len:11"),
     option(EventListener, "listener_error", "restart")
         .lines(NOISY)
-        .own(alone, lives)
+        .own(restless, lives)
         .shows("started again", "started once"),
     option(EventListener, "ack_timeout", "0.2")
         .lines(SILENT)
@@ -93,10 +93,15 @@ fn setup() -> Setup {
     )
 }
 
+/// A daemon with this pool, which may be stopped and started again all the time.
+fn restless(lines: &str) -> TestDaemon {
+    let script = Setup::new().script("listen", SCRIPT);
+    script.section(&format!("[eventlistener:lis]\n{lines}")).start()
+}
+
 /// A daemon with this pool.
 fn alone(lines: &str) -> TestDaemon {
-    let script = Setup::new().script("listen", SCRIPT);
-    let d = script.section(&format!("[eventlistener:lis]\n{lines}")).start();
+    let d = restless(lines);
     d.wait_state("lis", "RUNNING", 15);
     d
 }
