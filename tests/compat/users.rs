@@ -158,7 +158,10 @@ fn a_full_process_table_fails_starts() {
         .program("a", &format!("{SLEEP}\nnumprocs=70\nprocess_name=%(process_num)02d"))
         .start();
     d.wait_log("INFO spawnerr: Too many processes in process table to spawn '69'", 15);
-    d.wait_state("a:00", "RUNNING", 15);
+    // Whose turn comes while there is room is a matter of chance on a loaded machine.
+    crate::support::wait_for("one that runs", 60, || {
+        (d.count("INFO success: * entered RUNNING state, *") > 0).then_some(())
+    });
     d.wait_state("a:69", "BACKOFF", 15);
     let messages = d.messages();
     for line in messages.iter().filter(|line| line.starts_with("INFO spawnerr: ")) {
