@@ -95,3 +95,20 @@ fn a_pidfile_that_is_no_file_is_left_alone() {
     assert_eq!(d.shut_down(20), 0);
     assert!(d.path("null").exists());
 }
+
+#[test]
+fn a_number_without_an_entry_can_be_a_user() {
+    if !Side::ours_only("the original knows users of the user data base alone") {
+        return;
+    }
+    let d = Setup::new()
+        .program(
+            "a",
+            "command=/bin/sh -c \"grep -E '^(Uid|Gid|Groups):' /proc/self/status\"\nuser=1234567\n\
+             startsecs=0\nautorestart=false\nstdout_logfile=%(here)s/out",
+        )
+        .start();
+    let n = "1234567";
+    let want = format!("Uid:\t{n}\t{n}\t{n}\t{n}\nGid:\t{n}\t{n}\t{n}\t{n}\nGroups:\t{n} \n");
+    d.wait_file("out", 15, |text| text == want);
+}
