@@ -203,7 +203,6 @@ fn compare(
     {
         faults.push(format!("both runs show {without:?}"));
     }
-    println!("{name}: {seen:?}");
     faults.into_iter().map(|fault| format!("{name}: {fault}")).collect()
 }
 
@@ -263,16 +262,13 @@ fn try_alone(effect: &Effect) -> Result<(), String> {
             Ok(())
         }
         Probe::Call(call) => {
-            let mut all = Vec::new();
             for Case { text, want, name, .. } in &cases {
                 let seen = call(text);
                 if !matches(want, &seen) {
                     let name = format!("{}: {name}", effect.name());
                     return Err(format!("{name} shows {seen:?} and not {want:?}; it has {text:?}"));
                 }
-                all.push(seen);
             }
-            println!("{}: {all:?}", effect.name());
             Ok(())
         }
         Probe::Beside { .. } => Ok(()),
@@ -305,13 +301,11 @@ pub fn try_all(tables: &[Table], is_chosen: impl Fn(&Effect) -> bool) {
         loop {
             let job = queue.lock().unwrap().pop();
             let Some((name, job)) = job else { return };
-            let begun = Instant::now();
             let fault = match catch_unwind(AssertUnwindSafe(job)) {
                 Ok(Ok(())) => None,
                 Ok(Err(fault)) => Some(fault),
                 Err(panic) => Some(format!("({name})\n{}", message(panic.as_ref()))),
             };
-            println!("{name} took {:.1} s", begun.elapsed().as_secs_f64());
             faults.lock().unwrap().extend(fault);
         }
     };
