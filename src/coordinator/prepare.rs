@@ -184,25 +184,30 @@ fn random_word() -> String {
         .collect()
 }
 
-/// childlogdir, in use: other daemons clean nothing there while this lives, since nobody can tell
-/// whose a log is whose program does not run.
+/// childlogdir, in use: other daemons of this identifier clean nothing there while this lives,
+/// since nobody can tell whose a log is whose program does not run.
 #[derive(Debug)]
 pub struct LogDirectory(#[allow(dead_code, reason = "held for its lock")] Option<File>);
 
 impl LogDirectory {
     /// Removes the AUTO logs that earlier daemons of this identifier left there, unless another
-    /// daemon uses the directory or the configuration forbids it.
+    /// one of that identifier uses the directory or the configuration forbids it.
     pub fn take(main: &Supervisord, tell: &mut dyn FnMut(String)) -> LogDirectory {
         let Ok(directory) = File::open(&main.childlogdir) else {
             tell("Could not clear childlog dir".to_owned());
             return LogDirectory(None);
         };
-        if file::lock(&directory) && !main.nocleanup {
+        if file::mark(&directory, number(&main.identifier)) && !main.nocleanup {
             clean_auto_logs(main, tell);
         }
-        file::lock_shared(&directory);
         LogDirectory(Some(directory))
     }
+}
+
+/// A number for an identifier, the same in every daemon (FNV-1a).
+fn number(identifier: &str) -> u32 {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    identifier.bytes().fold(0x811c_9dc5, step)
 }
 
 fn clean_auto_logs(main: &Supervisord, tell: &mut dyn FnMut(String)) {

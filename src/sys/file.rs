@@ -50,10 +50,24 @@ pub fn lock(file: &File) -> bool {
     unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
-/// Shares the lock of a directory or file with others who share it; false when one has it alone.
-pub fn lock_shared(file: &File) -> bool {
-    // SAFETY: integers only.
-    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_SH | libc::LOCK_NB) == 0 }
+/// Marks this number of a directory or file as in use for as long as it is open, and tells whether
+/// no other open file has done so; false as well where the file system has no such marks. Two that
+/// mark at the same time each see the other.
+pub fn mark(file: &File, number: u32) -> bool {
+    // SAFETY: all zero is a valid `struct flock`.
+    let mut range: libc::flock = unsafe { std::mem::zeroed() };
+    range.l_whence = libc::SEEK_SET as _;
+    range.l_start = number.into();
+    range.l_len = 1;
+    // A lock that is shared needs no right to write, which nobody has for a directory; whether
+    // there is another one is what would be in the way of a lock that is not.
+    range.l_type = libc::F_RDLCK as _;
+    // SAFETY: the kernel reads one structure.
+    let marked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &range) == 0 };
+    range.l_type = libc::F_WRLCK as _;
+    // SAFETY: the kernel reads and writes one structure.
+    let known = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &mut range) == 0 };
+    marked && known && range.l_type == libc::F_UNLCK as _
 }
 
 /// Writes once; how much went out.
@@ -124,4 +138,24 @@ pub fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     file.set_limit(len as u64);
     file.read_to_end(&mut data)?;
     Ok(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_marked_by_number() {
+        let path = std::env::temp_dir().join(format!("minder-marks-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        let open = || File::open(&path).unwrap();
+        let (one, other, third) = (open(), open(), open());
+        assert!(mark(&one, 1));
+        assert!(mark(&one, 1), "its own mark");
+        assert!(!mark(&other, 1));
+        assert!(mark(&other, u32::MAX), "another number");
+        drop((one, other));
+        assert!(mark(&third, 1));
+        fs::remove_dir(&path).unwrap();
+    }
 }

@@ -50,6 +50,32 @@ fn auto_logs_have_the_known_names() {
     d.ctl(&["tail", "none"]).expect("none: ERROR (no log file)\n", 1);
 }
 
+/// Two daemons, one childlogdir: what belongs to nobody goes, what may belong to a living one stays.
+#[test]
+fn auto_logs_of_a_living_daemon_are_its_own() {
+    if !Side::ours_only("childlogdir shared by daemons") {
+        return;
+    }
+    let idle = "command=/bin/sleep 1000\nautostart=false";
+    let first = Setup::new().supervisord("identifier=first").program("a", idle).start();
+    first.wait_log("INFO supervisord started with pid *", 15);
+    let directory = first.path("");
+    let directory = directory.to_str().unwrap();
+    let old =
+        ["first", "second"].map(|name| first.path(&format!("x-stdout---{name}-abcdefgh.log")));
+    let beside = |identifier: &str| {
+        old.iter().for_each(|path| fs::write(path, "old\n").unwrap());
+        let lines = format!("identifier={identifier}\nchildlogdir={directory}");
+        let second = Setup::new().supervisord(&lines).program("b", idle).start();
+        second.wait_log("INFO supervisord started with pid *", 15);
+        old.iter().map(|path| path.exists()).collect::<Vec<bool>>()
+    };
+    assert_eq!(beside("first"), [true, true], "of its name, and it lives");
+    assert_eq!(beside("second"), [true, false], "of its own name");
+    let own = first.info("a", "stdout_logfile").unwrap();
+    assert!(fs::exists(&own).unwrap(), "{own} of a program that does not run");
+}
+
 #[test]
 fn redirect_stderr_puts_both_into_one_file_in_order() {
     let d = Setup::new()
