@@ -115,6 +115,10 @@ impl Inspect for Survey {
             remarks.push(("pidfile", what));
         }
         let log = Path::new(&main.childlogdir).join("log");
+        if has_auto_logs(options) && main.identifier.contains('/') {
+            let what = "a '/' in it keeps logs of programs from being created in childlogdir";
+            remarks.push(("identifier", what.to_owned()));
+        }
         if has_auto_logs(options)
             && let Err(error) = foresee::make(&log, who)
         {
@@ -153,9 +157,9 @@ impl Inspect for Survey {
         if program.user.as_ref().is_some_and(|user| !who.may_become(user)) {
             remarks.push(("user", "Can't drop privilege as nonroot user".to_owned()));
         }
-        remarks.extend(self.log(&program.stdout, main).map(|what| ("stdout_logfile", what)));
-        if !program.redirect_stderr {
-            remarks.extend(self.log(&program.stderr, main).map(|what| ("stderr_logfile", what)));
+        for (key, channel) in logs(program) {
+            remarks.extend(self.log(channel, main).map(|what| (key, what)));
+            remarks.extend(shared_log(program, key, channel, options).map(|what| (key, what)));
         }
         if let Some(FcgiAddress::Unix { path, .. }) =
             program.socket.as_ref().map(|socket| &socket.address)
@@ -177,12 +181,33 @@ fn seen(main: &Supervisord, path: &str) -> String {
     base(main).map_or_else(|| path.to_owned(), |base| join(&base, path))
 }
 
+/// The logs that a process has, with the option that names each.
+fn logs(program: &Program) -> impl Iterator<Item = (&'static str, &Channel)> {
+    let stderr = (!program.redirect_stderr).then_some(("stderr_logfile", &program.stderr));
+    [("stdout_logfile", &program.stdout)].into_iter().chain(stderr)
+}
+
+/// All logs of the configuration, each with its process.
+fn all_logs(options: &Options) -> impl Iterator<Item = (&Program, &'static str, &Channel)> {
+    let programs = options.groups.iter().flat_map(|group| &group.processes);
+    programs.flat_map(|program| logs(program).map(|(key, channel)| (&**program, key, channel)))
+}
+
 fn has_auto_logs(options: &Options) -> bool {
-    let mut programs = options.groups.iter().flat_map(|group| &group.processes);
-    programs.any(|program| {
-        program.stdout.logfile == ChildLog::Auto
-            || (!program.redirect_stderr && program.stderr.logfile == ChildLog::Auto)
-    })
+    all_logs(options).any(|(_, _, channel)| channel.logfile == ChildLog::Auto)
+}
+
+/// Who else rotates this file, of those before: each renames it under the other's hands.
+fn shared_log(own: &Program, key: &str, channel: &Channel, options: &Options) -> Option<String> {
+    let ChildLog::File(path) = &channel.logfile else { return None };
+    let is_same = |other: &Channel| other.maxbytes > 0 && other.logfile == channel.logfile;
+    let (first, first_key, _) = all_logs(options).find(|(_, _, other)| is_same(other))?;
+    let is_own = first.name == own.name;
+    if channel.maxbytes <= 0 || path.starts_with("/dev/") || (is_own && first_key == key) {
+        return None;
+    }
+    let whose = if is_own { "its" } else { &format!("process {}'s", first.name) };
+    Some(format!("{path} is {whose} {first_key}, too, and each rotates it for itself"))
 }
 
 fn is_same_place(one: &ServerAddress, other: &ServerAddress) -> bool {

@@ -311,3 +311,44 @@ fn what_the_configured_user_may_not_write_is_told() {
         told.iter().filter_map(|line| line.split_once(": ")).map(|p| p.1).collect();
     assert_eq!(told, wanted);
 }
+
+#[test]
+fn logs_that_nobody_could_keep_apart_are_told() {
+    if !is_ours() {
+        return;
+    }
+    let setup = Setup::new().supervisord("identifier=a/b").section(
+        "[program:a]
+        command=/bin/true
+        numprocs=2
+        process_name=%(program_name)s%(process_num)s
+        stdout_logfile=%(here)s/a.log
+        stderr_logfile=/dev/stderr
+        [program:b]
+        command=/bin/true
+        stdout_logfile=%(here)s/b.log
+        stderr_logfile=%(here)s/b.log
+        [program:c]
+        command=/bin/true
+        stdout_logfile=%(here)s/c.log
+        stdout_logfile_maxbytes=0
+        [program:d]
+        command=/bin/true
+        stdout_logfile=%(here)s/c.log
+        stdout_logfile_maxbytes=0
+        redirect_stderr=true",
+    );
+    setup.write();
+    let told = problems(&setup, &check(&setup, &["-c", "c.conf"]));
+    let told: Vec<&str> =
+        told.iter().filter_map(|line| line.split_once(": ")).map(|p| p.1).collect();
+    let wanted = [
+        "[supervisord] identifier: a '/' in it keeps logs of programs from being created in \
+         childlogdir",
+        "[program:a] stdout_logfile: /a.log is process a0's stdout_logfile, too, and each rotates \
+         it for itself",
+        "[program:b] stderr_logfile: /b.log is its stdout_logfile, too, and each rotates it for \
+         itself",
+    ];
+    assert_eq!(told, wanted);
+}
