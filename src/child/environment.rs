@@ -1,48 +1,71 @@
 //! The environment of a child.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use crate::config::options::Program;
 
-/// The daemon's own environment as it was at start, kept for all children.
+/// `NAME=value`, as a child gets it.
+#[derive(Clone, Debug)]
+struct Variable {
+    text: Arc<CStr>,
+    /// The length of the name, bytes.
+    name: usize,
+}
+
+impl Variable {
+    /// What has a NUL in it can't be passed on.
+    fn new(name: &[u8], value: &[u8]) -> Option<Variable> {
+        let text = CString::new([name, b"=", value].concat()).ok()?;
+        Some(Variable { text: text.into(), name: name.len() })
+    }
+
+    fn name(&self) -> &[u8] {
+        self.text.to_bytes().get(..self.name).unwrap_or_default()
+    }
+
+    fn value(&self) -> &[u8] {
+        self.text.to_bytes().get(self.name + 1..).unwrap_or_default()
+    }
+}
+
+/// The daemon's own environment as it was at start, kept for all children, who share it: a
+/// thousand that wait for their turn to start need no memory for it.
 #[derive(Clone, Debug, Default)]
-pub struct Inherited(Vec<(OsString, OsString)>);
+pub struct Inherited(Vec<Variable>);
 
 impl Inherited {
     /// Takes that of this process.
     pub fn of_this_process() -> Inherited {
-        Inherited(std::env::vars_os().collect())
+        let all = std::env::vars_os();
+        Inherited(all.filter_map(|(name, value)| variable(&name, &value)).collect())
     }
 
     /// The daemon's PATH.
     pub fn path(&self) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == "PATH").and_then(|(_, value)| value.to_str())
+        let path = self.0.iter().find(|variable| variable.name() == b"PATH");
+        path.and_then(|variable| std::str::from_utf8(variable.value()).ok())
     }
 }
 
 /// The whole environment of a child: the daemon's, Supervisor's variables, then what is
 /// configured, later ones winning.
-pub fn of_child(inherited: &Inherited, program: &Program, group: &str) -> Vec<CString> {
-    let mut all: BTreeMap<&OsStr, &OsStr> =
-        inherited.0.iter().map(|(key, value)| (key.as_os_str(), value.as_os_str())).collect();
-    let set = |key: &'static str, value: &'_ str| -> (&'static OsStr, OsString) {
-        (OsStr::new(key), OsString::from(value))
-    };
-    let mut own = vec![set("SUPERVISOR_ENABLED", "1")];
-    own.extend(program.server_url.as_deref().map(|url| set("SUPERVISOR_SERVER_URL", url)));
-    own.push(set("SUPERVISOR_PROCESS_NAME", &program.name));
-    own.push(set("SUPERVISOR_GROUP_NAME", group));
-    all.extend(own.iter().map(|(key, value)| (*key, value.as_os_str())));
-    all.extend(program.environment.iter().map(|(key, value)| (OsStr::new(key), OsStr::new(value))));
-    all.into_iter().filter_map(|(key, value)| entry(key, value)).collect()
+pub fn of_child(inherited: &Inherited, program: &Program, group: &str) -> Vec<Arc<CStr>> {
+    let url = program.server_url.as_deref().map(|url| ("SUPERVISOR_SERVER_URL", url));
+    let own = [("SUPERVISOR_ENABLED", "1")].into_iter().chain(url).chain([
+        ("SUPERVISOR_PROCESS_NAME", program.name.as_str()),
+        ("SUPERVISOR_GROUP_NAME", group),
+    ]);
+    let configured = program.environment.iter().map(|(name, value)| (&**name, &**value));
+    let added = own.chain(configured).filter_map(|(name, value)| variable(name, value));
+    let added: Vec<Variable> = added.collect();
+    let all: BTreeMap<&[u8], &Variable> =
+        inherited.0.iter().chain(&added).map(|variable| (variable.name(), variable)).collect();
+    all.into_values().map(|variable| Arc::clone(&variable.text)).collect()
 }
 
-/// `KEY=value`; what has a NUL in it can't be passed on.
-fn entry(key: &OsStr, value: &OsStr) -> Option<CString> {
-    let mut text = key.to_owned().into_vec();
-    text.push(b'=');
-    text.extend_from_slice(value.as_bytes());
-    CString::new(text).ok()
+fn variable(name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Option<Variable> {
+    Variable::new(name.as_ref().as_bytes(), value.as_ref().as_bytes())
 }

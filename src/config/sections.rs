@@ -365,7 +365,9 @@ fn finished(
         Arc::new(program)
     };
     let groups::Draft { name, priority, kind, processes, .. } = group;
-    let processes = processes.into_iter().map(finish).collect();
+    let mut processes: Vec<Arc<Program>> = processes.into_iter().map(finish).collect();
+    // It was made in the place of the programs themselves.
+    processes.shrink_to_fit();
     Arc::new(Group { name, priority, kind, processes })
 }
 

@@ -213,7 +213,8 @@ struct Leaving {
 pub struct World {
     state: SupervisorState,
     groups: Vec<ActiveGroup>,
-    members: BTreeMap<ProcessId, Member>,
+    /// Boxed: the nodes of a map that grows at its end are half empty.
+    members: BTreeMap<ProcessId, Box<Member>>,
     next_id: u64,
     due: BTreeSet<(Mono, ProcessId)>,
     due_of: BTreeMap<ProcessId, Mono>,
@@ -284,12 +285,12 @@ impl World {
 
     /// A process by its id.
     pub fn member(&self, id: ProcessId) -> Option<&Member> {
-        self.members.get(&id)
+        self.members.get(&id).map(|member| &**member)
     }
 
     /// All processes.
     pub fn members(&self) -> impl Iterator<Item = (ProcessId, &Member)> {
-        self.members.iter().map(|(id, member)| (*id, member))
+        self.members.iter().map(|(id, member)| (*id, &**member))
     }
 
     /// The processes that have changed since this was last asked.
@@ -713,7 +714,8 @@ impl World {
             let process = Process::new(Arc::clone(program));
             let listener = matches!(group.kind, GroupKind::EventListeners(_));
             let (group, group_priority) = (Arc::clone(&name), group.priority);
-            self.members.insert(id, Member { group, group_priority, listener, process });
+            let member = Member { group, group_priority, listener, process };
+            self.members.insert(id, Box::new(member));
             self.changed.insert(id);
             members.push(id);
         }
@@ -847,7 +849,7 @@ impl World {
 
     fn unstopped(&self) -> impl Iterator<Item = &Member> {
         let all = self.groups.iter().flat_map(|group| &group.members);
-        let all = all.filter_map(|id| self.members.get(id));
+        let all = all.filter_map(|id| self.member(*id));
         all.filter(|member| !member.process.state().is_stopped())
     }
 

@@ -7,10 +7,11 @@
 //! the daemon undumpable, or open a window to trace it.
 #![allow(unsafe_code)]
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::errno;
@@ -39,8 +40,8 @@ pub struct Plan {
     pub file: CString,
     /// Its arguments; the first is the word as configured.
     pub argv: Vec<CString>,
-    /// Its whole environment, `NAME=value`.
-    pub environment: Vec<CString>,
+    /// Its whole environment, `NAME=value`; what it shares with others is there once.
+    pub environment: Vec<Arc<CStr>>,
     /// Where it starts.
     pub directory: Option<CString>,
     /// Its mask for new files.
@@ -153,8 +154,8 @@ fn is_refused(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS | libc::EINVAL))
 }
 
-fn pointers(strings: &[CString]) -> Vec<*const c_char> {
-    strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
+fn pointers(strings: &[impl AsRef<CStr>]) -> Vec<*const c_char> {
+    strings.iter().map(|s| s.as_ref().as_ptr()).chain([ptr::null()]).collect()
 }
 
 fn text(what: &str, name: Option<&CString>) -> Vec<u8> {
