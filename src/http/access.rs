@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::date::{TimeOfDay, civil};
 use super::head::Head;
-use super::response::{TimeOfDay, civil};
 use crate::sys::net::Peer;
 
 /// So much is shown of the first line of what is no request.

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::date::http_date;
 use super::defect::{ServerError, guarded};
 use super::methods::Service;
 use super::request::{Request, Stream};
-use super::response::{Response, http_date};
+use super::response::Response;
 use crate::config::options::MainLog;
 use crate::log::follow::{Follower, News};
 use crate::process::output::Output;

@@ -11,6 +11,7 @@ use super::request::Request;
 use super::response::Response;
 use super::rpc::{self, Job};
 use super::server::{Server, Work};
+use super::static_files;
 use crate::config::options::LogLevel;
 
 /// Enough for reading a configuration, the deepest that a request does.
@@ -45,9 +46,8 @@ fn route(service: &Arc<Service>, server: &Arc<Server<Job>>, request: Request) {
     }
     // For whoever asks from time to time whether the daemon answers.
     let asked = matches!(request.method(), "GET" | "POST");
-    if asked && request.path().trim_start_matches('/') == "ok.html" {
+    if asked && request.page() == "ok.html" {
         return request.respond(Response::new(200).header("Content-Type", "text/plain").body("OK"));
     }
-    let status = if matches!(request.method(), "GET" | "HEAD") { 404 } else { 400 };
-    request.respond(Response::error(status));
+    static_files::serve(request);
 }

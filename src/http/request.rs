@@ -45,6 +45,14 @@ impl Request {
         self.head.path()
     }
 
+    /// What names a page or a file: the path without leading slashes, up to what a fragment or
+    /// parameters begin with.
+    pub fn page(&self) -> String {
+        let path = self.path();
+        let end = path.find([';', '?', '#']).unwrap_or(path.len());
+        path.get(..end).unwrap_or_default().trim_start_matches('/').to_owned()
+    }
+
     /// What follows the first `?`, as sent; empty when there is none.
     pub fn query(&self) -> &str {
         self.head.query()

@@ -1,8 +1,9 @@
 //! Answers, and how they read on the wire.
 
 use std::cell::Cell;
-use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::date::{HttpDate, http_date};
 
 /// An answer before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,9 +169,6 @@ fn decimal(mut number: u64, buffer: &mut [u8; 20]) -> &str {
     buffer.get(at..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or("0")
 }
 
-/// A date of RFC 1123, as in `Sat, 21 Nov 2026 00:49:47 GMT`.
-pub type HttpDate = [u8; 29];
-
 /// The present second; each thread words one only once.
 fn date_now() -> HttpDate {
     thread_local! {
@@ -186,56 +184,6 @@ fn date_now() -> HttpDate {
         last.set((secs, date));
         date
     })
-}
-
-/// Words seconds since 1970 as a date of RFC 1123.
-pub fn http_date(secs: u64) -> HttpDate {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    let days = secs / 86400;
-    let (year, month, day) = civil(days);
-    let weekday = DAYS.get((days % 7) as usize).unwrap_or(&"");
-    let text = format!("{weekday}, {day:02} {month} {year:04} {} GMT", TimeOfDay(secs));
-    // Only a year beyond 9999 has another length.
-    text.as_bytes().try_into().unwrap_or(*b"Fri, 31 Dec 9999 23:59:59 GMT")
-}
-
-/// Hours, minutes and seconds of a moment counted in seconds.
-pub(super) struct TimeOfDay(pub(super) u64);
-
-impl fmt::Display for TimeOfDay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secs = self.0 % 86400;
-        write!(f, "{:02}:{:02}:{:02}", secs / 3600, secs / 60 % 60, secs % 60)
-    }
-}
-
-/// Year, month's name, day from 1, of a day counted from 1970.
-pub(super) fn civil(days: u64) -> (u64, &'static str, u64) {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut year = 1970 + days / 146_097 * 400;
-    let mut left = days % 146_097;
-    let leap =
-        |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
-    loop {
-        let length = 365 + u64::from(leap(year));
-        if left < length {
-            break;
-        }
-        left -= length;
-        year += 1;
-    }
-    let february = 28 + u64::from(leap(year));
-    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = "";
-    for (length, name) in lengths.into_iter().zip(MONTHS) {
-        month = name;
-        if left < length {
-            break;
-        }
-        left -= length;
-    }
-    (year, month, left + 1)
 }
 
 #[cfg(test)]
@@ -300,20 +248,6 @@ mod tests {
         let response =
             Response::new(301).header("Location", "/?message=a\r\nSet-Cookie: x=\u{85}y");
         assert_eq!(response.headers, "Location: /?message=aSet-Cookie: x=y\r\n");
-    }
-
-    #[test]
-    fn dates() {
-        let table: [(u64, &[u8]); 5] = [
-            (0, b"Thu, 01 Jan 1970 00:00:00 GMT"),
-            (951_782_400, b"Tue, 29 Feb 2000 00:00:00 GMT"),
-            (1_795_222_187, b"Sat, 21 Nov 2026 00:49:47 GMT"),
-            (4_107_542_399, b"Sun, 28 Feb 2100 23:59:59 GMT"),
-            (u64::MAX, b"Fri, 31 Dec 9999 23:59:59 GMT"),
-        ];
-        for (secs, date) in table {
-            assert_eq!(http_date(secs), date, "{secs}");
-        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn one() -> TestDaemon {
 
 /// The head with its date replaced, after a look at the date's form.
 #[track_caller]
-fn undated(head: &str) -> String {
+pub fn undated(head: &str) -> String {
     let date = head.lines().find_map(|line| line.strip_prefix("Date: ")).expect("a date");
     let shape: String = date
         .chars()
@@ -197,7 +197,7 @@ fn http_errors_are_the_same_byte_for_byte() {
 #[test]
 fn who_asks_whether_all_is_well_is_told_so() {
     let d = one();
-    for request in ["GET /ok.html", "GET //ok.html?x=y", "POST /ok.html"] {
+    for request in ["GET /ok.html", "GET //ok.html?x=y", "POST /ok.html", "GET /%6fk.html#x"] {
         let (head, body) = raw(&d, &format!("{request} HTTP/1.1\r\nContent-Length: 1\r\n\r\nx"));
         assert_eq!(
             head,

@@ -39,6 +39,7 @@ mod restart;
 mod sample;
 mod signals;
 mod startup;
+mod static_files;
 mod stream;
 mod trace;
 mod users;
