@@ -24,6 +24,15 @@ pub enum CallError {
         /// The words after it.
         reason: String,
     },
+    /// An answer that does not begin as HTTP does, but so.
+    NoHttp(String),
+    /// An answer that ends before its time.
+    CutOff {
+        /// The bytes that came.
+        read: u64,
+        /// The bytes that did not.
+        left: u64,
+    },
     /// An answer that is no HTTP or no XML-RPC; the text says what is wrong.
     BadAnswer(String),
     /// The server URL can't be used; the text says why.
@@ -54,10 +63,11 @@ impl CallError {
         matches!(self, CallError::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Whether the daemon was not reached, or left without an answer.
+    /// Whether no daemon was reached, or it left before its answer's end.
     #[must_use]
     pub fn is_of_connection(&self) -> bool {
-        matches!(self, CallError::Io(_) | CallError::Lookup(_) | CallError::NoAnswer)
+        use CallError::{CutOff, Io, Lookup, NoAnswer, NoHttp};
+        matches!(self, Io(_) | Lookup(_) | NoAnswer | NoHttp(_) | CutOff { .. })
     }
 
     /// Whether the daemon wants other credentials.
@@ -74,6 +84,8 @@ impl CallError {
             CallError::Lookup(_) => "socket.gaierror",
             CallError::NoAnswer => "http.client.RemoteDisconnected",
             CallError::Status { .. } => "xmlrpc.client.ProtocolError",
+            CallError::NoHttp(_) => "http.client.BadStatusLine",
+            CallError::CutOff { .. } => "http.client.IncompleteRead",
             CallError::BadAnswer(_) => "xmlrpc.client.ResponseError",
             CallError::BadUrl(_) => "ValueError",
             CallError::EndOfInput => "EOFError",
@@ -93,7 +105,12 @@ impl fmt::Display for CallError {
             CallError::Status { code, reason } => {
                 write!(f, "<ProtocolError for 127.0.0.1/RPC2: {code} {reason}>")
             }
-            CallError::BadAnswer(text) | CallError::BadUrl(text) => f.write_str(text),
+            CallError::CutOff { read, left } => {
+                write!(f, "IncompleteRead({read} bytes read, {left} more expected)")
+            }
+            CallError::NoHttp(text) | CallError::BadAnswer(text) | CallError::BadUrl(text) => {
+                f.write_str(text)
+            }
             CallError::EndOfInput => f.write_str("EOF when reading a line"),
         }
     }
@@ -114,6 +131,7 @@ fn io_kind(error: &io::Error) -> &'static str {
         io::ErrorKind::ConnectionAborted => "ConnectionAbortedError",
         io::ErrorKind::BrokenPipe => "BrokenPipeError",
         io::ErrorKind::NotFound => "FileNotFoundError",
+        io::ErrorKind::NotADirectory => "NotADirectoryError",
         io::ErrorKind::PermissionDenied => "PermissionError",
         io::ErrorKind::TimedOut => "TimeoutError",
         _ => "OSError",

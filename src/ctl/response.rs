@@ -8,6 +8,8 @@ use super::error::CallError;
 /// Longer heads are not an answer.
 const MOST_HEAD_BYTES: usize = 64 * 1024;
 const MOST_HEADERS: usize = 100;
+/// What an error shows of an answer.
+const MOST_SHOWN_BYTES: usize = 200;
 /// A line of chunk size or trailer.
 const MOST_LINE_BYTES: u64 = 4096;
 
@@ -33,6 +35,9 @@ pub(super) struct Head {
 pub(super) fn read_head(reader: &mut impl BufRead) -> Result<Head, CallError> {
     loop {
         let bytes = read_head_bytes(reader)?;
+        if !bytes.starts_with(b"HTTP/") {
+            return Err(CallError::NoHttp(first_line(&bytes)));
+        }
         let head = parse_head(&bytes)?;
         if !(100..200).contains(&head.code) {
             return Ok(head);
@@ -49,6 +54,7 @@ fn read_head_bytes(reader: &mut impl BufRead) -> Result<Vec<u8>, CallError> {
         if read == 0 {
             return Err(match bytes.len() {
                 0 => CallError::NoAnswer,
+                _ if !bytes.starts_with(b"HTTP/") => CallError::NoHttp(first_line(&bytes)),
                 MOST_HEAD_BYTES => bad("the head is too long"),
                 _ => bad("the head is cut off"),
             });
@@ -57,6 +63,13 @@ fn read_head_bytes(reader: &mut impl BufRead) -> Result<Vec<u8>, CallError> {
             return Ok(bytes);
         }
     }
+}
+
+/// The first line, as far as a line of an error goes, and nothing that moves a cursor.
+fn first_line(bytes: &[u8]) -> String {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let text = String::from_utf8_lossy(line.get(..MOST_SHOWN_BYTES).unwrap_or(line)).into_owned();
+    text.trim_end().replace(char::is_control, "?")
 }
 
 fn parse_head(bytes: &[u8]) -> Result<Head, CallError> {
@@ -101,7 +114,19 @@ pub(super) fn read_body<R: BufRead>(
     sink: &mut dyn FnMut(&[u8]) -> Result<(), CallError>,
 ) -> Result<(), CallError> {
     match framing {
-        Framing::Length(length) => pieces(reader, length, sink),
+        Framing::Length(length) => {
+            let mut read = 0;
+            let counted = pieces(reader, length, &mut |piece| {
+                read += piece.len() as u64;
+                sink(piece)
+            });
+            match counted {
+                Err(CallError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Err(CallError::CutOff { read, left: length.saturating_sub(read) })
+                }
+                counted => counted,
+            }
+        }
         Framing::UntilClose => loop {
             let piece = fill(reader)?;
             let length = piece.len();
@@ -242,5 +267,21 @@ mod tests {
             assert!(read(text.as_bytes()).is_err(), "{text}");
         }
         assert!(read(&b"x".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn strangers_are_named_as_scripts_know_them() {
+        let told = |text: &[u8]| {
+            let error = read(text).unwrap_err();
+            format!("{} {error}", error.kind())
+        };
+        let line = "http.client.BadStatusLine 220 mail ?[31m";
+        assert_eq!(told(b"220 mail \x1b[31m\r\n"), line);
+        assert_eq!(told(b"220 mail \x1b[31m\r\nmore\r\n\r\n"), line);
+        assert!(told(&b"x".repeat(100_000)).len() < 300);
+        assert_eq!(
+            told(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"),
+            "http.client.IncompleteRead IncompleteRead(3 bytes read, 2 more expected)"
+        );
     }
 }

@@ -26,9 +26,12 @@ impl Address {
         let (host, port) = split_port(place);
         let port = match port {
             None | Some("") => 80,
-            Some(digits) => digits
-                .parse()
-                .map_err(|_| format!("Port could not be cast to integer value as '{digits}'"))?,
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().map_err(|_| "Port out of range 0-65535".to_owned())?
+            }
+            Some(text) => {
+                return Err(format!("Port could not be cast to integer value as {}", quote(text)));
+            }
         };
         let host = if host.is_empty() { "localhost" } else { host };
         Ok(Address::Tcp { host: host.to_ascii_lowercase(), port })
@@ -112,7 +115,10 @@ mod tests {
         assert_eq!(Address::parse("unix:///a b"), Ok(Address::Unix { path: "/a b".into() }));
         let unknown = "Unknown protocol for serverurl https://h";
         assert_eq!(Address::parse("https://h"), Err(unknown.into()));
-        assert!(Address::parse("http://h:x").is_err());
+        let no_number = "Port could not be cast to integer value as 'x'";
+        assert_eq!(Address::parse("http://h:x"), Err(no_number.into()));
+        let too_high = "Port out of range 0-65535";
+        assert_eq!(Address::parse("http://h:65536"), Err(too_high.into()));
     }
 
     #[test]
