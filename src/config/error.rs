@@ -101,8 +101,13 @@ pub enum ConfigError {
     SocketOwner(String),
     /// The "chmod" of a socket.
     SocketMode(String),
-    /// `[rpcinterface:x]` without factory.
-    NoFactory(String),
+    /// `[rpcinterface:x]` or `[ctlplugin:x]` without factory.
+    NoFactory {
+        /// Its name.
+        section: String,
+        /// The key.
+        key: &'static str,
+    },
     /// `[rpcinterface:x]` with a factory that is not ours.
     ForeignFactory {
         /// The section.
@@ -301,8 +306,8 @@ impl fmt::Display for ConfigError {
             E::NoAddress(section, key) => write!(f, "section [{section}] has no {key} value"),
             E::SocketOwner(value) => write!(f, "Invalid sockchown value {value}"),
             E::SocketMode(value) => write!(f, "Invalid chmod value {value}"),
-            E::NoFactory(section) => {
-                write!(f, "section [{section}] does not specify a supervisor.rpcinterface_factory")
+            E::NoFactory { section, key } => {
+                write!(f, "section [{section}] does not specify a {key}")
             }
             E::ForeignFactory { section, factory, file, line } => write!(
                 f,

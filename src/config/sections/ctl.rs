@@ -8,6 +8,9 @@ use crate::config::paths::{expand_user, normalized};
 use crate::config::quote::quote;
 use crate::config::table;
 
+/// What names a plugin of `[ctlplugin:x]`.
+const FACTORY: &str = "supervisor.ctl_factory";
+
 /// What supervisorctl needs to know; its command line is laid over it by its own code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CtlOptions {
@@ -49,7 +52,7 @@ impl Default for CtlOptions {
 /// Reads the section.
 ///
 /// # Errors
-/// No such section, or a text that cannot be expanded.
+/// No such section, a text that cannot be expanded, a plugin without a factory.
 pub fn load_ctl(source: Source<'_>, host: &dyn Host) -> Result<CtlOptions, ConfigError> {
     let section = source.document.section("supervisorctl");
     let section = section.ok_or(ConfigError::NoSection("supervisorctl"))?;
@@ -68,15 +71,18 @@ pub fn load_ctl(source: Source<'_>, host: &dyn Host) -> Result<CtlOptions, Confi
     let password = reader.text("password", env)?;
     let history_file = reader.text("history_file", &names)?.filter(|file| !file.is_empty());
     let history_file = history_file.map(|file| normalized(host, &file)).transpose()?;
-    let plugins = source.document.sections.iter().filter(|s| s.name.starts_with("ctlplugin:"));
-    let warnings = plugins.map(|section| {
-        format!(
-            "section [{}] is ignored: Python extensions are not supported (file: {}, line: {})",
-            section.name,
-            quote(&section.file),
-            section.line
-        )
-    });
-    let warnings = warnings.collect();
+    let mut warnings = Vec::new();
+    for section in &source.document.sections {
+        if section.name.starts_with("ctlplugin:") {
+            let absent = ConfigError::NoFactory { section: section.name.clone(), key: FACTORY };
+            context.reader(section).text(FACTORY, env)?.ok_or(absent)?;
+            warnings.push(format!(
+                "section [{}] is ignored: Python extensions are not supported (file: {}, line: {})",
+                section.name,
+                quote(&section.file),
+                section.line
+            ));
+        }
+    }
     Ok(CtlOptions { serverurl, has_serverurl, username, password, prompt, history_file, warnings })
 }

@@ -26,7 +26,8 @@ pub(super) fn read(context: &Context<'_>, skip: bool) -> Result<Vec<String>, Con
 fn is_stock(context: &Context<'_>, section: &Section, skip: bool) -> Result<bool, ConfigError> {
     let reader = context.reader(section);
     let text = |text: &str| Ok::<String, ConfigError>(text.to_owned());
-    let factory = reader.need(KEY, &context.env, text, ConfigError::NoFactory)?;
+    let absent = |section| ConfigError::NoFactory { section, key: KEY };
+    let factory = reader.need(KEY, &context.env, text, absent)?;
     if factory == STOCK {
         // The keys for a factory must be good format strings, even where it takes none.
         for entry in reader.entries() {

@@ -397,4 +397,8 @@ fn the_part_of_supervisorctl() {
         Err(".ini file does not include supervisorctl section".to_owned())
     );
     assert!(ctl("[supervisorctl]\nprompt=%(here)s\n").is_err());
+    assert_eq!(
+        ctl("[supervisorctl]\n[ctlplugin:x]\ny=z\n"),
+        Err("section [ctlplugin:x] does not specify a supervisor.ctl_factory".to_owned())
+    );
 }

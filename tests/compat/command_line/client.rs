@@ -1,9 +1,9 @@
 //! Those of supervisorctl.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use super::{NONE, ran, refuses, refuses_each};
-use crate::support::Side;
+use crate::support::{Output, Scratch, Side};
 
 fn client() -> PathBuf {
     Side::under_test().supervisorctl()
@@ -164,4 +164,53 @@ fn lines_that_ask_for_help() {
         assert!(output.stdout.contains("--configuration"), "{line:?} {output:?}");
         assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{line:?}");
     }
+}
+
+/// A configuration with this text, and the words that name it.
+fn configured(text: &str, action: &str) -> (Scratch, Output) {
+    let place = Scratch::new();
+    let file = place.path().join("x.conf");
+    fs::write(&file, text).unwrap();
+    let words = ["-c", file.to_str().unwrap(), "-s", "unix:///no/such", action];
+    let output = ran(&client(), &words);
+    (place, output)
+}
+
+#[test]
+fn a_plugin_needs_a_factory() {
+    let (_place, output) = configured("[supervisorctl]\n[ctlplugin:x]\ny=z\n", "status");
+    let error = "Error: section [ctlplugin:x] does not specify a supervisor.ctl_factory\n";
+    assert!(output.stderr.starts_with(error), "{output:?}");
+    assert_eq!((output.stdout.as_str(), output.code), ("", 2));
+}
+
+#[test]
+fn client_plugins_are_told_and_passed_over() {
+    if !Side::ours_only("the original loads them, or ends") {
+        return;
+    }
+    let text = "[supervisorctl]\n[ctlplugin:x]\nsupervisor.ctl_factory=no.such:thing\ny=z\n";
+    let (place, output) = configured(text, "status");
+    let warning = format!(
+        "section [ctlplugin:x] is ignored: Python extensions are not supported (file: '{}/x.conf', \
+         line: 2)\n",
+        place.path().display()
+    );
+    assert_eq!(output.stderr, warning);
+    output.expect("unix:///no/such no such file\n", 4);
+}
+
+#[test]
+fn a_configuration_that_is_none_is_told() {
+    if !Side::ours_only("the original ends with a traceback") {
+        return;
+    }
+    let (place, output) = configured("garbage\n", "status");
+    let program = client().display().to_string();
+    let error = format!(
+        "Error: File contains no section headers.\nfile: '{}/x.conf', line: 1\n'garbage\\n'\n\
+         For help, use {program} -h\n",
+        place.path().display()
+    );
+    assert_eq!((output.stdout.as_str(), output.stderr, output.code), ("", error, 2));
 }
