@@ -162,6 +162,11 @@ impl Requests {
         None
     }
 
+    /// It has no answer yet.
+    pub fn is_open(&self, id: RequestId) -> bool {
+        self.open.contains_key(&id)
+    }
+
     /// Takes an outcome; the answer, if it was the last that was missing.
     pub fn decide(
         &mut self,

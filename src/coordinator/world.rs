@@ -337,6 +337,7 @@ impl World {
         while let Some(broken) = self.events.take_broken() {
             self.bounce(now, broken, out);
         }
+        self.release_sockets(now, out);
         self.go_on_leaving(now, out);
     }
 
@@ -363,7 +364,7 @@ impl World {
         member.process.step(now, input, may_spawn, &mut effects);
         let happenings = happenings(&member.process, &effects, announced);
         self.changed.insert(id);
-        let closed = self.tend_socket(now, id, &effects);
+        let closed = self.tend_sockets(now, id, &effects);
         self.pass_on(now, id, effects, out);
         out.extend(closed);
         for happening in &happenings {
@@ -607,6 +608,7 @@ impl World {
                 Found::Process(process) => {
                     if matches!(action, Action::Stop { .. }) {
                         self.bouncing.remove(&process);
+                        self.sockets.stop_begins(id, &[process]);
                     }
                     self.requests.open_one(id);
                     self.act(now, id, 0, process, name, action, out);
@@ -624,6 +626,9 @@ impl World {
         let chosen: Vec<ProcessId> = self.in_priority_order(chosen, action);
         if let Some(answer) = self.requests.open_list(id, chosen.len()) {
             return Ok(Some(answer));
+        }
+        if matches!(action, Action::Stop { .. }) {
+            self.sockets.stop_begins(id, &chosen);
         }
         for (place, process) in chosen.into_iter().enumerate() {
             let name = self

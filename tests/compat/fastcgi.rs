@@ -453,7 +453,8 @@ struct Load {
 }
 
 impl Load {
-    fn on<S>(connect: impl Fn() -> std::io::Result<S> + Send + 'static) -> Load {
+    /// `pause` between two connections.
+    fn on<S>(pause: Duration, connect: impl Fn() -> std::io::Result<S> + Send + 'static) -> Load {
         let (stop, taken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let (ends, counter) = (Arc::clone(&stop), Arc::clone(&taken));
         let thread = thread::spawn(move || {
@@ -466,7 +467,7 @@ impl Load {
                     }
                     Err(error) => refused.push(error.to_string()),
                 }
-                thread::sleep(Duration::from_millis(1));
+                thread::sleep(pause);
             }
             refused
         });
@@ -495,10 +496,10 @@ fn a_restart_refuses_nobody() {
     d.wait_state("one", "RUNNING", 15);
     d.wait_state("two:1", "RUNNING", 15);
     wait_for("an answer", 15, || ask_tcp(port));
-    let path = d.path("f.sock");
+    let (path, pause) = (d.path("f.sock"), Duration::from_millis(1));
     let loads = [
-        Load::on(move || TcpStream::connect(("127.0.0.1", port))),
-        Load::on(move || UnixStream::connect(&path)),
+        Load::on(pause, move || TcpStream::connect(("127.0.0.1", port))),
+        Load::on(pause, move || UnixStream::connect(&path)),
     ];
     for _ in 0..5 {
         assert_eq!(d.ctl(&["restart", "one", "two:*"]).code, 0);
@@ -508,6 +509,49 @@ fn a_restart_refuses_nobody() {
         let (taken, refused) = load.end();
         assert!(refused.is_empty(), "{} of {taken}: {refused:?}", refused.len());
         assert!(taken > 20, "{taken} connections are no load");
+    }
+}
+
+#[test]
+fn a_restart_with_others_that_stop_slowly_refuses_nobody() {
+    if !Side::ours_only("the original closes the socket with its last child") {
+        return;
+    }
+    let port = free_port();
+    // Stopped by force, after longer than a socket is kept for a restart of its own.
+    let slow = "command=/bin/sh -c \"trap '' TERM; while :; do sleep 0.1; done\"\n\
+                stopasgroup=true\nkillasgroup=true\nstopwaitsecs=4\nstartsecs=0";
+    // Those who only connect are no reason to die.
+    let send = "peer.sendall(b'%d' % os.getpid())";
+    let tolerant = format!("try: {send}\n    except OSError: pass");
+    let server = SERVER.replace(send, &tolerant);
+    let d = Setup::new()
+        .script("server", &server)
+        .server("one", &format!("socket=tcp://127.0.0.1:{port}\nstartsecs=0"))
+        .program("slow", slow)
+        .section("[group:g]\nprograms=one,slow")
+        .server("two", &format!("{UNIX}\nstartsecs=0"))
+        .start();
+    wait_for("an answer", 15, || ask_tcp(port));
+    let path = d.path("f.sock");
+    wait_for("an answer", 15, || ask_unix(&path));
+    d.wait_state("g:slow", "RUNNING", 15);
+    // Few enough for the backlog.
+    let pause = Duration::from_millis(50);
+    let loads = [
+        Load::on(pause, move || TcpStream::connect(("127.0.0.1", port))),
+        Load::on(pause, move || UnixStream::connect(&path)),
+    ];
+    for names in [&["g:*"][..], &["all"], &["two", "g:slow"]] {
+        let killed = d.count("WARN killing 'slow' (*) with SIGKILL");
+        assert_eq!(d.ctl(&[&["restart"], names].concat()).code, 0);
+        assert!(d.count("WARN killing 'slow' (*) with SIGKILL") > killed, "it stops quickly");
+        wait_for("an answer", 15, || ask_tcp(port));
+        wait_for("an answer", 15, || ask_unix(&d.path("f.sock")));
+    }
+    for load in loads {
+        let (taken, refused) = load.end();
+        assert!(refused.is_empty(), "{} of {taken}: {refused:?}", refused.len());
     }
 }
 

@@ -104,6 +104,114 @@ fn two_seconds_count_from_the_last_stop() {
 }
 
 #[test]
+fn it_is_held_while_others_of_its_group_stop() {
+    let members = || [fcgi("a", 9_000), program("slow"), fcgi("b", 9_001)];
+    for together in [true, false] {
+        let mut play = Play::up([group("g", 1, members())]);
+        if together {
+            play.ask(stop(members_of("g"), WAIT));
+        } else {
+            let one_by_one = ["g:a", "g:slow", "g:b"].map(|name| stop(named(name), NO_WAIT));
+            one_by_one.into_iter().for_each(|request| drop(play.ask(request)));
+        }
+        play.exit("g:b", 0);
+        play.exit("g:a", 0);
+        play.sleep(9_000);
+        let stopped = play.exit("g:slow", 0);
+        assert!(stopped.iter().all(|line| !line.starts_with("close")), "{stopped:?}");
+        assert_eq!(play.sleep(1_999), NOTHING);
+        if together {
+            assert_eq!(
+                play.ask(start(members_of("g"), NO_WAIT))[..2],
+                ["g:a STARTING", "spawn g:a"]
+            );
+            assert_eq!(play.sleep(60_000), NOTHING, "both are needed");
+        } else {
+            assert_eq!(play.sleep(1), [CLOSED, "close the socket of 2"]);
+        }
+    }
+}
+
+#[test]
+fn it_is_held_until_a_stop_of_several_groups_is_answered() {
+    let mut play = Play::up([alone(fcgi("a", 9_000)), alone(program("slow"))]);
+    assert_eq!(
+        play.ask(stop(All, WAIT))[..4],
+        ["a STOPPING", "signal 15 to a", "slow STOPPING", "signal 15 to slow"]
+    );
+    assert_eq!(play.exit("a", 0), ["a STOPPED"]);
+    let waiting = "waiting for slow to stop";
+    assert_eq!(play.sleep(9_000), [waiting; 4]);
+    assert_eq!(play.exit("slow", 0), ["slow STOPPED", "1 [a 80 OK, slow 80 OK]"]);
+    assert_eq!(play.sleep(1_999), NOTHING);
+    assert_eq!(play.sleep(1), [CLOSED]);
+    assert_eq!(play.world.next_deadline(), None);
+}
+
+#[test]
+fn it_is_held_while_others_stop_one_after_another() {
+    let mut play = Play::up(["a", "b", "c"].map(|name| alone(fcgi(name, 9_000))));
+    for name in ["a", "b", "c"] {
+        play.ask(stop(named(name), WAIT));
+        play.sleep(5_000);
+        let stopped = play.exit(name, 0);
+        assert!(stopped.iter().all(|line| !line.starts_with("close")), "{stopped:?}");
+    }
+    assert_eq!(play.sleep(1_999), NOTHING);
+    assert_eq!(play.sleep(1), [CLOSED, "close the socket of 1", "close the socket of 2"]);
+}
+
+#[test]
+fn other_groups_and_other_requests_do_not_hold_it() {
+    let mut play = Play::up([alone(fcgi("a", 9_000)), alone(program("slow"))]);
+    play.ask(stop(named("slow"), NO_WAIT));
+    play.ask(stop(named("a"), WAIT));
+    play.exit("a", 0);
+    play.sleep(1_000);
+    let all = play.ask(stop(All, WAIT));
+    assert_eq!(all, ["3 []"], "nobody is left to be stopped");
+    play.sleep(999);
+    assert_eq!(play.sleep(1), [CLOSED]);
+}
+
+#[test]
+fn a_stop_that_begins_while_it_is_kept_holds_it() {
+    let mut play = Play::up([group("g", 1, [fcgi("a", 9_000), program("slow")])]);
+    play.ask(stop(named("g:a"), WAIT));
+    play.exit("g:a", 0);
+    play.sleep(1_900);
+    play.ask(stop(named("g:slow"), NO_WAIT));
+    assert_eq!(play.sleep(9_000), NOTHING);
+    play.exit("g:slow", 0);
+    assert_eq!(play.sleep(1_999), NOTHING);
+    assert_eq!(play.sleep(1), [CLOSED]);
+}
+
+#[test]
+fn nothing_holds_one_that_closed_by_itself_or_of_a_daemon_that_leaves() {
+    let mut play = Play::up([group("g", 1, [fcgi("a", 9_000), program("slow")])]);
+    play.ask(stop(named("g:slow"), NO_WAIT));
+    assert_eq!(play.exit("g:a", 0), ["g:a EXITED", CLOSED]);
+
+    let mut play = Play::up([group("g", 1, [fcgi("a", 9_000), program("slow")])]);
+    play.ask(stop(members_of("g"), WAIT));
+    play.exit("g:a", 0);
+    let left = play.step(Event::Leave(SupervisorState::Shutdown));
+    assert!(left.contains(&CLOSED.to_owned()), "{left:?}");
+}
+
+#[test]
+fn one_that_nobody_can_signal_holds_it_no_longer() {
+    let mut play = Play::up([group("g", 1, [fcgi("a", 9_000), program("slow")])]);
+    play.untouchable.push("g:slow");
+    play.ask(stop(members_of("g"), WAIT));
+    play.exit("g:a", 0);
+    assert_eq!(play.state("g:slow"), ProcessState::Unknown);
+    assert_eq!(play.sleep(1_999), NOTHING);
+    assert_eq!(play.sleep(1), [CLOSED]);
+}
+
+#[test]
 fn each_program_of_a_group_has_its_own() {
     let members = [fcgi("a", 9_000), program("b"), fcgi("c", 9_001)];
     let mut play = Play::up([group("g", 1, members)]);
