@@ -397,7 +397,7 @@ impl Process {
         let pid = self.pid.unwrap_or(match to {
             // The pid of the child that has just ended belongs to what is told of its end.
             ProcessState::Exited | ProcessState::Running | ProcessState::Stopping => self.last_pid,
-            ProcessState::Stopped if from == ProcessState::Stopping => self.last_pid,
+            ProcessState::Stopped if from != ProcessState::Backoff => self.last_pid,
             _ => 0,
         });
         let tries = self.backoff.max(self.restarts.waits());
@@ -417,6 +417,7 @@ impl Process {
         self.exit_code = None;
         self.due = None;
         self.started = Some(now);
+        self.last_pid = 0;
         self.spawn = SpawnNumber(self.spawn.0 + 1);
         self.spawning = true;
         self.enter(ProcessState::Starting, false, out);

@@ -1,10 +1,14 @@
 //! What listeners hear of processes that start, end, fail and are stopped.
 
 use std::fs;
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::both::{END, Scenario};
 use crate::recorder::{Recorders, ready, remote, running, wait_event};
-use crate::support::{TestDaemon, wait_for};
+use crate::support::{Setup, TestDaemon, read, root, wait_for};
 
 /// A program that exits with a code once it is told so.
 const EXIT: &str = "#!/bin/sh
@@ -270,4 +274,87 @@ fn a_signal_is_no_event_and_its_effect_is() {
     )
     .stream("lis", END)
     .compare();
+}
+
+/// Root's for good, whoever starts it: a daemon of another user may not signal it.
+const STRANGER: &str = "command=%(here)s/setpriv --reuid 0 --regid 0 --clear-groups sleep 1000";
+
+/// The daemon belongs to nobody.
+fn strangers(setup: Setup) -> Setup {
+    let program = setup.path("setpriv");
+    let install = ["-m", "4755", "/usr/bin/setpriv"];
+    let status = Command::new("install").args(install).arg(program).status().unwrap();
+    assert!(status.success(), "no program that changes its user");
+    setup
+        .supervisord("user=nobody")
+        .listener(EVENTS, "buffer_size=100")
+        .program("stopped", STRANGER)
+        .program("starting", &format!("{STRANGER}\nstartsecs=1000\nautostart=false"))
+        .program("signalled", &format!("{STRANGER}\nautorestart=false"))
+}
+
+/// Waits until a process is root's through and through.
+#[track_caller]
+fn is_roots(d: &TestDaemon, name: &str) {
+    wait_for(&format!("{name} of root"), 30, || {
+        let status = read(format!("/proc/{}/status", d.pid_of(name)).as_ref());
+        status.contains("Uid:\t0\t0\t0\t0").then_some(())
+    });
+}
+
+fn lose_strangers(d: &TestDaemon) {
+    ready(d, &["lis"]);
+    running(d, &["stopped", "signalled"]);
+    let start = "<string>starting</string><boolean>0</boolean>";
+    d.rpc().call("supervisor.startProcess", start).unwrap();
+    ["stopped", "starting", "signalled"].into_iter().for_each(|name| is_roots(d, name));
+    d.ctl(&["stop", "stopped"]);
+    d.ctl(&["stop", "starting"]);
+    d.ctl(&["signal", "HUP", "signalled"]);
+    for name in ["stopped", "starting", "signalled"] {
+        d.wait_state(name, "UNKNOWN", 20);
+    }
+}
+
+fn is_root() -> bool {
+    let root = root();
+    if !root {
+        eprintln!("skipped: only root can make processes of several users");
+    }
+    root
+}
+
+#[test]
+fn processes_that_nobody_may_signal() {
+    if is_root() {
+        let act = |d: &TestDaemon| {
+            lose_strangers(d);
+            end(d);
+        };
+        Scenario::new(strangers, act).stream("lis", END).compare();
+    }
+}
+
+/// The end of an UNKNOWN process ends the original, too.
+#[test]
+fn the_end_of_processes_that_nobody_may_signal() {
+    if !is_root() {
+        return;
+    }
+    let d = strangers(Setup::new().recorder()).start();
+    lose_strangers(&d);
+    for (name, state, expected) in [
+        ("stopped", "STOPPED", ""),
+        ("starting", "STOPPED", ""),
+        ("signalled", "EXITED", "expected:0 "),
+    ] {
+        let pid = d.pid_of(name);
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        let event = format!(
+            "PROCESS_STATE_{state} processname:{name} groupname:{name} from_state:UNKNOWN \
+             {expected}pid:{pid}"
+        );
+        wait_event(&d, "lis", &event);
+        assert_eq!(d.state(name), state);
+    }
 }

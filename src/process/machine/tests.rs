@@ -501,16 +501,23 @@ fn a_stop_before_the_pid_is_known_is_sent_when_it_is() {
 
 #[test]
 fn a_start_that_never_gets_to_a_child_is_called_off() {
-    let mut life = Life::new(|_| {});
+    // The child of an earlier spawn has nothing to do with it.
+    let mut life = Life::new(|_| {}).into(ProcessState::Exited);
     life.take(Input::Start);
-    life.take(Input::Stop);
+    check(
+        &mut life,
+        0,
+        Input::Stop,
+        ProcessState::Stopping,
+        &["STARTING>STOPPING pid:0 tries:0 expected:false"],
+    );
     check(&mut life, 9_999, Input::Deadline, ProcessState::Stopping, &[]);
     check(
         &mut life,
         1,
         Input::Deadline,
         ProcessState::Stopped,
-        &["call off 1", "STOPPING>STOPPED pid:0 tries:0 expected:false"],
+        &["call off 2", "STOPPING>STOPPED pid:0 tries:0 expected:false"],
     );
     assert_eq!(life.process.next_deadline(true), None);
     check(
@@ -518,7 +525,7 @@ fn a_start_that_never_gets_to_a_child_is_called_off() {
         0,
         Input::Start,
         ProcessState::Starting,
-        &["STOPPED>STARTING pid:0 tries:0 expected:false", "spawn 3"],
+        &["STOPPED>STARTING pid:0 tries:0 expected:false", "spawn 4"],
     );
 }
 
@@ -625,8 +632,14 @@ fn a_refused_signal_leads_to_unknown_and_the_exit_out_of_it() {
     );
     assert_eq!(life.process.next_deadline(true), None);
     life.take(reaped(0));
-    life.take(Input::Drained);
-    assert_eq!(life.process.state(), ProcessState::Stopped, "it was asked to stop");
+    // It was asked to stop.
+    check(
+        &mut life,
+        0,
+        Input::Drained,
+        ProcessState::Stopped,
+        &["UNKNOWN>STOPPED pid:42 tries:0 expected:false", "Info stopped: a (exit status 0)"],
+    );
 
     let mut life = Life::new(|_| {}).into(ProcessState::Running);
     life.take(Input::SignalRefused { error: "EPERM".to_owned(), purpose: Purpose::Request });
