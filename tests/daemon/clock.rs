@@ -1,18 +1,10 @@
 //! The wall clock is set under the daemon's feet: no delay changes, and what is shown follows.
-//!
-//! libfaketime, preloaded, lays an offset that stands in a file over the wall clock and leaves
-//! the monotonic one alone. Only a dynamic binary loads it, so this is the build of this
-//! package, whatever MINDER_OURS names.
 
-use std::{
-    fs,
-    path::PathBuf,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Setup, Side, TestDaemon, matches, wait_for};
+use crate::support::{Setup, TestDaemon, matches, wait_for};
 
 const HOUR: i64 = 3600;
 
@@ -22,28 +14,11 @@ const SLACK: Duration = Duration::from_secs(8);
 /// How far a shown time may be off: the test reads its own clock a little before or after.
 const TOLERANCE: i64 = 60;
 
-fn library() -> PathBuf {
-    let below = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    let file = "faketime/libfaketimeMT.so.1";
-    let found = below.map(|entry| entry.path().join(file)).find(|path| path.exists());
-    found.unwrap_or_else(|| panic!("no /usr/lib/*/{file}: install Debian's package libfaketime"))
-}
-
 /// A daemon whose wall clock can be set. Its children see the true one.
 fn start(program: &str) -> TestDaemon {
-    let mut setup = Setup::new();
-    if Side::under_test() == Side::Ours {
-        setup = setup.supervisord_file(env!("CARGO_BIN_EXE_supervisord").into());
-    }
-    let offset = setup.path("offset");
-    fs::write(&offset, "+0").unwrap();
-    setup
-        .env("LD_PRELOAD", library().to_str().unwrap())
-        .env("FAKETIME_TIMESTAMP_FILE", offset.to_str().unwrap())
-        .env("FAKETIME_NO_CACHE", "1")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    Setup::new()
+        .own_wall_clock()
         .env("TZ", "UTC")
-        .supervisord("environment=LD_PRELOAD=\"\"")
         .script("stubborn", "#!/bin/sh\ntrap '' TERM\necho ready\nwhile :; do sleep 0.1; done\n")
         .program("a", &format!("autostart=false\n{program}"))
         .start()
@@ -62,9 +37,7 @@ fn is_near(shown: i64, offset: i64) -> bool {
 /// Lays that many seconds over the wall clock, and sees that the daemon tells the new time, in
 /// an answer and in its log, and that the process is still in this state.
 fn set_clock(d: &TestDaemon, offset: i64, state: &str) {
-    // Not in place: a half-written file would read as another time.
-    fs::write(d.path("offset.new"), format!("{offset:+}")).unwrap();
-    fs::rename(d.path("offset.new"), d.path("offset")).unwrap();
+    d.set_wall_clock(offset);
     let shown: i64 = d.info("a", "now").unwrap().parse().unwrap();
     assert!(is_near(shown, offset), "now is {shown}, not {}", shifted(offset));
     let lines = d.count("INFO supervisord logreopen");

@@ -26,3 +26,5 @@ mod output;
 mod pools;
 mod states;
 mod superlance;
+#[cfg(target_env = "gnu")]
+mod ticks;

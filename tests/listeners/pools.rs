@@ -1,6 +1,6 @@
 //! Several listeners and several pools: who gets what, and what becomes of answers.
 
-use crate::both::{END, Scenario};
+use crate::both::{END, Scenario, without_serials};
 use crate::recorder::{
     Record, Recorders, TIMELESS, ready, release, remote, wait_event, wait_events,
 };
@@ -57,12 +57,6 @@ fn pools_with_subscriptions_that_overlap() {
 fn without_ticks(records: Vec<Record>) -> Vec<Record> {
     let kept = records.into_iter().filter(|record| !record.event().starts_with("TICK"));
     kept.map(without_serials).collect()
-}
-
-fn without_serials(record: Record) -> Record {
-    let (serial, pool) = (record.header("serial"), record.header("poolserial"));
-    let text = record.text().replacen(&format!(" serial:{serial} "), " ", 1);
-    Record(text.replacen(&format!(" poolserial:{pool} "), " ", 1).into_bytes())
 }
 
 /// Supervisor sends each event once for each of the types that it belongs to.
