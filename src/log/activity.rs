@@ -323,7 +323,8 @@ impl Writer {
                 let text = format!("this log can't be rotated: {}", errno::described(error));
                 self.line(clock::wall(), LogLevel::Error, &text);
             }
-            Trouble::NotRotated => {}
+            // The log of a daemon has no end that could be told in it.
+            Trouble::Left(_) | Trouble::NotRotated => {}
         }
     }
 

@@ -179,6 +179,11 @@ impl ChildLog {
         }
         let rest = self.decoder.finish();
         self.show(&rest, speaker);
+        if let Some(file) = &mut self.file {
+            let mut troubles = Vec::new();
+            file.finish(&mut |trouble| troubles.push(trouble));
+            self.tell_all(&troubles, speaker);
+        }
     }
 
     fn deliver(&mut self, piece: Piece<'_>, speaker: Speaker<'_>) {
@@ -281,6 +286,12 @@ fn tell(output: Output, file: Option<&Rotating>, trouble: &Trouble, speaker: Spe
         Trouble::Ended(bytes) => speaker.logger.log(
             LogLevel::Warn,
             format_args!("{whose} is written again; {bytes} bytes of output are lost"),
+        ),
+        Trouble::Left(bytes) => speaker.logger.log(
+            LogLevel::Warn,
+            format_args!(
+                "{whose} could not be written to the end; {bytes} bytes of output are lost"
+            ),
         ),
         Trouble::CannotRotate(error) => speaker.logger.log(
             LogLevel::Error,

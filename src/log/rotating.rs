@@ -17,6 +17,8 @@ pub enum Trouble {
     Began(io::Error),
     /// It works again; how many bytes were lost.
     Ended(u64),
+    /// Nobody will write it any more, and it did not work again; how many bytes were lost.
+    Left(u64),
     /// It is too large and can't be rotated; nothing is lost.
     CannotRotate(io::Error),
     /// It has no size (a pipe, a terminal), so it is not rotated.
@@ -51,6 +53,8 @@ pub struct Rotating {
     file: Option<File>,
     size: u64,
     regular: bool,
+    /// It had a name when it was opened: what stdout is may have none.
+    named: bool,
     /// It has places: /dev/null has, a pipe has none.
     seekable: bool,
     lost: u64,
@@ -78,6 +82,7 @@ impl Rotating {
             file: None,
             size: 0,
             regular: true,
+            named: true,
             seekable: true,
             lost: 0,
             retry_at: None,
@@ -113,6 +118,7 @@ impl Rotating {
 
     /// Appends; rotates when the file has become large enough.
     pub fn write(&mut self, data: &[u8], tell: &mut dyn FnMut(Trouble)) {
+        self.look_after(tell);
         if self.file.is_none() {
             self.try_again(tell);
         }
@@ -134,6 +140,25 @@ impl Rotating {
         }
         if self.regular && self.limits.max_bytes > 0 && self.size >= self.limits.max_bytes {
             self.rotate(tell);
+        }
+    }
+
+    /// Nothing more will be written: tells what is lost for good.
+    pub fn finish(&mut self, tell: &mut dyn FnMut(Trouble)) {
+        if self.lost > 0 {
+            tell(Trouble::Left(std::mem::take(&mut self.lost)));
+        }
+    }
+
+    /// Sees what others did to the file: one that was deleted is begun anew, for what goes into
+    /// it nobody finds; one that was cut has the size that it has. One that was moved away is
+    /// written on, as whoever moves it expects.
+    fn look_after(&mut self, tell: &mut dyn FnMut(Trouble)) {
+        let Some(file) = self.file.as_ref().filter(|_| self.regular && self.named) else { return };
+        let Ok(look) = file::look(file) else { return };
+        self.size = look.size;
+        if !look.named {
+            self.reopen(tell);
         }
     }
 
@@ -165,6 +190,7 @@ impl Rotating {
         }
         self.size = opened.size;
         self.regular = opened.regular;
+        self.named = opened.named;
         self.seekable = opened.seekable;
         self.file = Some(opened.file);
         self.retry_at = None;
@@ -336,6 +362,48 @@ mod tests {
         log.retry_at = None;
         assert_eq!(write(&mut log, b"back"), ["Ended(8)"]);
         assert_eq!(fs::read(&path).unwrap(), b"back");
+    }
+
+    #[test]
+    fn what_is_lost_in_the_end_is_told() {
+        let dir = directory("left");
+        let path = dir.join("gone").join("a.log");
+        let mut log = Rotating::closed(&path, Mode::Usual, Limits::new(0, 0));
+        write(&mut log, b"12345");
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            log.finish(&mut |trouble| told.push(format!("{trouble:?}")));
+        }
+        assert_eq!(told, ["Left(5)"]);
+    }
+
+    #[test]
+    fn a_deleted_file_is_begun_anew_and_a_cut_one_has_its_size() {
+        let dir = directory("deleted");
+        let path = dir.join("a.log");
+        let mut log = Rotating::open(&path, Mode::Usual, Limits::new(10, 1)).unwrap();
+        assert!(write(&mut log, b"one").is_empty());
+        fs::remove_file(&path).unwrap();
+        assert!(write(&mut log, b"two").is_empty());
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        write(&mut log, b"three");
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        write(&mut log, b"four");
+        assert_eq!(fs::read(&path).unwrap(), b"four");
+        assert!(!dir.join("a.log.1").exists(), "four bytes are not ten");
+    }
+
+    #[test]
+    fn a_file_that_never_had_a_name_is_written() {
+        let dir = directory("nameless");
+        let path = dir.join("a.log");
+        let file = File::create(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let by_number = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+        let mut log =
+            Rotating::open(Path::new(&by_number), Mode::Usual, Limits::new(0, 0)).unwrap();
+        assert!(write(&mut log, b"one").is_empty() && write(&mut log, b"two").is_empty());
+        assert_eq!(file.metadata().unwrap().len(), 6);
     }
 
     #[test]

@@ -25,8 +25,19 @@ pub struct Appended {
     pub size: u64,
     /// It is a regular file: it has a size and can be rotated.
     pub regular: bool,
+    /// Some directory has it.
+    pub named: bool,
     /// It has places, as files and /dev/null have; pipes and terminals have none.
     pub seekable: bool,
+}
+
+/// How an open file is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Its size, bytes.
+    pub size: u64,
+    /// Some directory has it: it was not deleted.
+    pub named: bool,
 }
 
 /// Opens for appending, creates what is missing. A fifo without a reader does not block.
@@ -40,7 +51,17 @@ pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
         OpenOptions::new().append(true).create(true).mode(bits).custom_flags(flags).open(path)?;
     let meta = file.metadata()?;
     let seekable = (&file).stream_position().is_ok();
-    Ok(Appended { file, size: meta.len(), regular: meta.file_type().is_file(), seekable })
+    let (size, regular, named) = (meta.len(), meta.file_type().is_file(), meta.nlink() > 0);
+    Ok(Appended { file, size, regular, named, seekable })
+}
+
+/// Looks at an open file.
+///
+/// # Errors
+/// What the system says.
+pub fn look(file: &File) -> io::Result<Look> {
+    let meta = file.metadata()?;
+    Ok(Look { size: meta.len(), named: meta.nlink() > 0 })
 }
 
 /// Keeps others from cleaning the file away while it is open; false when another has it. The
