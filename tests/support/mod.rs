@@ -557,6 +557,12 @@ impl Setup {
         run(&mut self.command(config), secs)
     }
 
+    /// Lets the daemon's output go to `daemon.out` and `daemon.err`.
+    fn keep_output(&self, command: &mut Command) {
+        let file = |name| fs::File::create(self.path(name)).expect(name);
+        command.stdout(file("daemon.out")).stderr(file("daemon.err"));
+    }
+
     /// Starts the daemon and waits until it answers.
     #[track_caller]
     pub fn start(self) -> TestDaemon {
@@ -569,9 +575,7 @@ impl Setup {
     #[track_caller]
     pub fn start_file(self, config: PathBuf) -> TestDaemon {
         let mut command = self.command(&config);
-        command
-            .stdout(fs::File::create(self.path("daemon.out")).expect("daemon.out"))
-            .stderr(fs::File::create(self.path("daemon.err")).expect("daemon.err"));
+        self.keep_output(&mut command);
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut daemon = TestDaemon { setup: self, config, child, pid: 0 };
         daemon.await_answer();
@@ -634,6 +638,17 @@ impl TestDaemon {
         let launcher = self.child.id() as i32;
         let is_child = |pid: &i32| process_stat(*pid).is_some_and(|stat| stat.parent == launcher);
         all_pids().into_iter().find(is_child).expect("the daemon, the launcher's only child")
+    }
+
+    /// Kills the daemon, unless it has ended, and starts it again in the same way.
+    #[track_caller]
+    pub fn kill_and_start(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let mut command = self.setup.command(&self.config);
+        self.setup.keep_output(&mut command);
+        self.child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        self.await_answer();
     }
 
     fn try_pid(&self) -> Option<i32> {

@@ -61,9 +61,14 @@ impl Connection {
 
     /// Connects to a unix socket.
     pub fn unix(path: &Path) -> io::Result<Connection> {
+        Connection::unix_within(path, PATIENCE)
+    }
+
+    /// The same where no wait may be longer than this.
+    pub fn unix_within(path: &Path, patience: Duration) -> io::Result<Connection> {
         let stream = UnixStream::connect(path)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
         Ok(Connection::new(stream))
     }
 

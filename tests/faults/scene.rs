@@ -1,0 +1,351 @@
+//! A daemon in trouble: what is done to it, what is waited for, and whether all is well in the end.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeSet,
+    fs,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    finding::{Finding, Step, Wrong, ensure},
+    ground::{Ground, target},
+    probe::{Looks, PATIENCE, Probing},
+    support::{
+        Side, TestDaemon, alive, all_pids, matches, process_stat, read,
+        rpc::{Connection, members},
+    },
+};
+
+/// So soon after the fault is gone all is as configured.
+const HEALED: Duration = Duration::from_secs(5);
+
+/// What the daemon may need at its peak beyond what it needed before.
+const MEMORY: u64 = 64 << 20;
+
+/// Files that every daemon of these tests may have in its directory.
+const USUAL: [&str; 6] =
+    ["c.conf", "d.pid", "s.sock", "activity.log*", "daemon.*", "*-std*---supervisor-*"];
+
+/// A row's daemon.
+pub struct Scene<'a> {
+    pub d: TestDaemon,
+    ground: &'a Ground<'a>,
+    probing: RefCell<Option<Probing>>,
+    before: BTreeSet<String>,
+    memory: u64,
+}
+
+/// A child of the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Child {
+    /// As the daemon numbers it, in its namespace.
+    pub pid: i32,
+    pub zombie: bool,
+}
+
+impl<'a> Scene<'a> {
+    /// Begins to probe.
+    pub fn of(ground: &'a Ground<'a>, d: TestDaemon) -> Step<Scene<'a>> {
+        let (before, memory) = (names(&d), memory(d.pid, "VmHWM:"));
+        let scene = Scene { d, ground, probing: RefCell::default(), before, memory };
+        scene.becomes("neighbour", "RUNNING", 20)?;
+        scene.probe();
+        scene.probed(3)?;
+        Ok(scene)
+    }
+
+    /// Probes from now on.
+    pub fn probe(&self) {
+        let probing = Probing::start(target(&self.d), self.ground.control());
+        *self.probing.borrow_mut() = Some(probing);
+    }
+
+    /// Probes no more, and sees what came of it.
+    pub fn calm(&self) {
+        let Some(probing) = self.probing.borrow_mut().take() else { return };
+        let looks = probing.stop();
+        match (&looks.failed, looks.delay()) {
+            (Some(why), _) if self.lives() => self.ground.found(Wrong::Hangs, why.clone()),
+            (None, Some(why)) => self.ground.found(Wrong::Delays, why),
+            _ => {}
+        }
+        self.ground.looked(looks);
+    }
+
+    /// Waits for so many more looks.
+    pub fn probed(&self, count: usize) -> Step {
+        let seen = |scene: &Scene<'_>| scene.looks().count();
+        let until = seen(self) + count;
+        self.until(Wrong::Hangs, "looks at it", 90, || {
+            // One in vain is enough, and each takes long.
+            let failed = self.looks().failed;
+            if failed.is_some() {
+                self.alive()?;
+            }
+            failed.map_or(Ok(seen(self) >= until), |why| Err(Finding::new(Wrong::Hangs, why)))
+        })
+    }
+
+    /// Kills the daemon and starts it again; the rest of the row is about the new one.
+    pub fn kill_and_start(&mut self) -> Step {
+        self.calm();
+        self.d.kill_and_start();
+        self.becomes("neighbour", "RUNNING", 20)?;
+        self.memory = memory(self.d.pid, "VmHWM:");
+        self.probe();
+        self.probed(3)
+    }
+
+    /// How many looks there were.
+    pub fn look_count(&self) -> usize {
+        self.looks().count()
+    }
+
+    /// Whether every look was answered so far.
+    pub fn answers(&self) -> bool {
+        self.looks().failed.is_none()
+    }
+
+    fn looks(&self) -> Looks {
+        self.probing.borrow().as_ref().map(Probing::looks).unwrap_or_default()
+    }
+
+    /// What five seconds are on a machine that is as slow as the daemon beside shows.
+    pub fn healed(&self) -> u64 {
+        let [_, _, answer, echo] = self.looks().worst();
+        (HEALED + 20 * answer.max(echo)).as_secs()
+    }
+
+    fn lives(&self) -> bool {
+        alive(self.d.pid)
+    }
+
+    /// The daemon lives.
+    pub fn alive(&self) -> Step {
+        ensure(Wrong::Dies, self.lives(), || {
+            let (out, err) = (self.d.read("daemon.out"), self.d.read("daemon.err"));
+            let last = |text: &str| -> String {
+                text.trim_end().lines().last().unwrap_or("").chars().take(200).collect()
+            };
+            format!("its last words: {:?}, {:?}", last(&out), last(&err))
+        })
+    }
+
+    /// Waits until this is so; otherwise that is wrong.
+    pub fn until(
+        &self,
+        wrong: Wrong,
+        what: &str,
+        secs: u64,
+        mut condition: impl FnMut() -> Step<bool>,
+    ) -> Step {
+        let deadline = Instant::now() + Duration::from_secs(secs);
+        // The original spends milliseconds on an answer.
+        let pause = if self.ground.side == Side::Ours { 10 } else { 60 };
+        while !condition()? {
+            self.alive()?;
+            ensure(wrong, Instant::now() < deadline, || format!("{secs} s in vain for {what}"))?;
+            thread::sleep(Duration::from_millis(pause));
+        }
+        Ok(())
+    }
+
+    /// Calls a method; a fault is an answer too.
+    pub fn ask(&self, method: &str, params: &str) -> Step<String> {
+        let answer = Connection::unix_within(&self.d.path("s.sock"), PATIENCE)
+            .and_then(|mut connection| connection.call(&format!("supervisor.{method}"), params));
+        answer.or_else(|error| {
+            // What ends it closes its connections first.
+            let deadline = Instant::now() + Duration::from_secs(1);
+            while Instant::now() < deadline {
+                self.alive()?;
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(Finding::new(Wrong::Hangs, format!("{method}: {error}")))
+        })
+    }
+
+    /// Calls a method with the name of a process.
+    pub fn order(&self, method: &str, name: &str) -> Step<String> {
+        self.ask(method, &format!("<string>{name}</string><boolean>0</boolean>"))
+    }
+
+    /// Name, state and pid of each process.
+    pub fn processes(&self) -> Step<Vec<(String, String, i32)>> {
+        let answer = self.ask("getAllProcessInfo", "")?;
+        let of = |field| members(&answer, field);
+        let pids = of("pid").into_iter().map(|pid| pid.parse().unwrap_or(-1));
+        let rest = of("statename").into_iter().zip(pids);
+        let all = of("name").into_iter().zip(rest);
+        Ok(all.map(|(name, (state, pid))| (name, state, pid)).collect())
+    }
+
+    /// The state of a process.
+    pub fn state(&self, name: &str) -> Step<String> {
+        let all = self.processes()?;
+        let found = all.into_iter().find(|(known, _, _)| known == name);
+        Ok(found.map(|(_, state, _)| state).unwrap_or_default())
+    }
+
+    /// The pid of a process, 0 where it has none.
+    pub fn pid(&self, name: &str) -> Step<i32> {
+        let all = self.processes()?;
+        Ok(all.into_iter().find(|(known, _, _)| known == name).map_or(0, |(_, _, pid)| pid))
+    }
+
+    /// Waits until a process has this state.
+    pub fn becomes(&self, name: &str, state: &str, secs: u64) -> Step {
+        self.until(Wrong::StaysBroken, &format!("{name} to be {state}"), secs, || {
+            Ok(self.state(name)? == state)
+        })
+    }
+
+    /// A file as the daemon sees it.
+    pub fn inside(&self, name: &str) -> PathBuf {
+        let path = self.d.path(name);
+        let relative = path.strip_prefix("/").expect("an absolute path");
+        PathBuf::from(format!("/proc/{}/root", self.d.pid)).join(relative)
+    }
+
+    /// The daemon's children.
+    pub fn children(&self) -> BTreeSet<Child> {
+        let mut found = BTreeSet::new();
+        for pid in all_pids() {
+            let Some(stat) = process_stat(pid).filter(|stat| stat.parent == self.d.pid) else {
+                continue;
+            };
+            let status = read(format!("/proc/{pid}/status").as_ref());
+            let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+            let inner = line.and_then(|line| line.split_whitespace().last()?.parse().ok());
+            found.insert(Child { pid: inner.unwrap_or(pid), zombie: stat.state == 'Z' });
+        }
+        found
+    }
+
+    /// Nobody lives below the daemon that it does not know, nobody is left unreaped.
+    pub fn knows_its_children(&self) -> Step {
+        let known = || -> Step<(Vec<i32>, Vec<i32>)> {
+            let mut told: Vec<i32> = self
+                .processes()?
+                .into_iter()
+                .map(|(_, _, pid)| pid)
+                .filter(|pid| *pid != 0)
+                .collect();
+            told.sort_unstable();
+            Ok((told, self.children().into_iter().map(|child| child.pid).collect()))
+        };
+        let deadline = Instant::now() + Duration::from_secs(self.healed());
+        loop {
+            let (told, there) = known()?;
+            if told == there {
+                return Ok(());
+            }
+            ensure(Wrong::Unknown, Instant::now() < deadline, || {
+                format!("it tells of {told:?}, and below it are {there:?}")
+            })?;
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// How many lines of the activity log match.
+    pub fn count(&self, pattern: &str) -> usize {
+        self.d.count(pattern)
+    }
+
+    /// Looks whether all is as configured: within five seconds these processes have these states;
+    /// no file but these and the usual ones was made.
+    pub fn ends(&self, states: &[(&str, &str)], files: &[&str]) -> Step {
+        self.alive()?;
+        let secs = self.healed();
+        for (name, state) in states {
+            self.becomes(name, state, secs)?;
+        }
+        self.becomes("neighbour", "RUNNING", secs)?;
+        self.knows_its_children()?;
+        self.guest()?;
+        self.probed(2)?;
+        self.calm();
+        self.spins()?;
+        let grown = memory(self.d.pid, "VmHWM:").saturating_sub(self.memory);
+        self.ground.tell(format!("{} KiB more at the peak", grown >> 10));
+        self.ground.expect(Wrong::Grows, grown < MEMORY, || format!("by {} KiB", grown >> 10));
+        let own = |name: &String| {
+            self.before.contains(name)
+                || USUAL.iter().chain(files).any(|pattern| matches(pattern, name))
+                || name == "neighbour.log"
+        };
+        let foreign: Vec<String> = names(&self.d).into_iter().filter(|name| !own(name)).collect();
+        self.ground.expect(Wrong::Touches, foreign.is_empty(), || format!("{foreign:?}"));
+        self.alive()
+    }
+
+    /// A program of another user can be started, has the rights of that user alone, and can be
+    /// stopped.
+    fn guest(&self) -> Step {
+        if self.state("guest")?.is_empty() {
+            return Ok(());
+        }
+        self.order("startProcess", "guest")?;
+        self.becomes("guest", "RUNNING", self.healed())?;
+        let pid = self.pid("guest")?;
+        let outside = all_pids().into_iter().find(|outer| {
+            let status = read(format!("/proc/{outer}/status").as_ref());
+            let is = process_stat(*outer).is_some_and(|stat| stat.parent == self.d.pid);
+            is && status.lines().any(|line| {
+                line.strip_prefix("NSpid:")
+                    .is_some_and(|pids| pids.split_whitespace().last() == Some(&pid.to_string()))
+            })
+        });
+        let status = read(format!("/proc/{}/status", outside.unwrap_or(pid)).as_ref());
+        let of = |field: &str| status.lines().find_map(|line| line.strip_prefix(field));
+        let numbers: Vec<&str> = of("Uid:").into_iter().flat_map(str::split_whitespace).collect();
+        let nobody = nix::unistd::User::from_name("nobody").expect("the users").expect("nobody");
+        let nobody = nobody.uid.to_string();
+        self.ground.expect(Wrong::Privileges, numbers == [nobody.as_str(); 4], || {
+            format!("a program of nobody has {numbers:?}")
+        });
+        self.order("stopProcess", "guest")?;
+        self.becomes("guest", "STOPPED", self.healed())
+    }
+
+    /// A daemon that has nothing to do takes no processor.
+    fn spins(&self) -> Step {
+        let (begin, used) = (Instant::now(), ticks(self.d.pid));
+        thread::sleep(Duration::from_millis(500));
+        let used = Duration::from_millis(10 * (ticks(self.d.pid) - used));
+        let (took, most) = (begin.elapsed(), Duration::from_millis(250));
+        self.ground.expect(Wrong::Spins, used < most, || format!("{used:?} of {took:?} at rest"));
+        self.alive()
+    }
+}
+
+/// A row that ends early has its figures too.
+impl Drop for Scene<'_> {
+    fn drop(&mut self) {
+        self.calm();
+    }
+}
+
+/// Names in the test's directory.
+fn names(d: &TestDaemon) -> BTreeSet<String> {
+    let entries = fs::read_dir(d.path("")).expect("the directory").flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Bytes of memory, by the name of a line of `/proc/<pid>/status`.
+pub fn memory(pid: i32, name: &str) -> u64 {
+    let status = read(format!("/proc/{pid}/status").as_ref());
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) << 10
+}
+
+/// Processor time that a process has used, in hundredths of a second.
+fn ticks(pid: i32) -> u64 {
+    let stat = read(format!("/proc/{pid}/stat").as_ref());
+    let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    rest.split(' ').skip(11).take(2).filter_map(|word| word.parse::<u64>().ok()).sum()
+}
