@@ -37,6 +37,7 @@ use crate::http::rpc::Job;
 use crate::http::{HttpNotice, Limits as HttpLimits, OnAnswer, Server, pool};
 use crate::log::activity::{self, LogQueue, Logger, Setup, Sinks};
 use crate::log::rotating::Limits;
+use crate::log::shared::OpenLogs;
 use crate::sys::daemonize::{self, Parent, Side};
 use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
@@ -139,6 +140,7 @@ struct Ready {
     listeners: Vec<Listener>,
     pidfile: Option<Pidfile>,
     log_directory: LogDirectory,
+    open_logs: OpenLogs,
     groups: Vec<NewGroup>,
     for_children: ForChildren,
     account: Option<Account>,
@@ -167,7 +169,8 @@ impl Ready {
             pidfile.into_iter().for_each(Pidfile::remove);
             return Err(error.to_string().into());
         }
-        let (log_directory, groups) = prepare_groups(&options, &logger);
+        let open_logs = OpenLogs::default();
+        let (log_directory, groups) = prepare_groups(&options, &open_logs, &logger);
         listeners::tell(&logger, &listeners, &options.rpc_interfaces);
         let options = Arc::new(options);
         let parent = None;
@@ -180,6 +183,7 @@ impl Ready {
             listeners,
             pidfile,
             log_directory,
+            open_logs,
             groups,
             for_children,
             account,
@@ -284,6 +288,7 @@ impl Ready {
             handle: handle.clone(),
             logger: self.logger.clone(),
             inherited: Arc::clone(&inherited),
+            open_logs: self.open_logs.clone(),
             reload,
             prepare: restart.prepare(),
         });
@@ -300,10 +305,12 @@ impl Ready {
             next_process: AtomicU64::new(0),
             next_event: AtomicU64::new(0),
             wanted: Wanted::default(),
+            lingering: RefCell::default(),
             profile: self.account.as_ref().map(|_| RefCell::default()),
         };
         let account = self.account.take();
-        Ok(Serving { means, server, pool: pool?, restart, account })
+        let open_logs = self.open_logs.clone();
+        Ok(Serving { means, server, pool: pool?, restart, open_logs, account })
     }
 }
 
@@ -313,6 +320,7 @@ struct Serving {
     server: Arc<Server<Job>>,
     pool: Vec<JoinHandle<()>>,
     restart: Arc<restart::Restart>,
+    open_logs: OpenLogs,
     account: Option<Account>,
 }
 
@@ -324,7 +332,7 @@ impl Serving {
         (mut log_directory, mut groups): (LogDirectory, Vec<NewGroup>),
         mut pidfile: Option<Pidfile>,
     ) {
-        let Serving { mut means, server, pool, restart, account } = self;
+        let Serving { mut means, server, pool, restart, open_logs, account } = self;
         let logger = means.logger.clone();
         loop {
             let coordinator = Coordinator::new(&means, Arc::clone(&options), groups);
@@ -341,7 +349,7 @@ impl Serving {
             tell_notices(&logger, &options, &told);
             // Its lock must not stand in the way of the next.
             drop(log_directory);
-            (log_directory, groups) = prepare_groups(&options, &logger);
+            (log_directory, groups) = prepare_groups(&options, &open_logs, &logger);
             listeners::settle(&logger, &next.listeners);
             listeners::tell(&logger, &next.listeners, &options.rpc_interfaces);
             restart.now_listening(next.listeners.clone());
@@ -461,11 +469,15 @@ fn move_pidfile(held: Option<Pidfile>, path: &str, logger: &Logger) -> Option<Pi
     held
 }
 
-fn prepare_groups(options: &Options, logger: &Logger) -> (LogDirectory, Vec<NewGroup>) {
+fn prepare_groups(
+    options: &Options,
+    open: &OpenLogs,
+    logger: &Logger,
+) -> (LogDirectory, Vec<NewGroup>) {
     let main = &options.supervisord;
     let tell = &mut |line: String| logger.log(LogLevel::Warn, line);
     let directory = LogDirectory::take(main, tell);
-    let groups = options.groups.iter().map(|group| prepare::new_group(group, main, tell));
+    let groups = options.groups.iter().map(|group| prepare::new_group(group, main, open, tell));
     let groups = groups.collect();
     (directory, groups)
 }

@@ -50,7 +50,8 @@
 //! 2. A zombie is named before it is waited for, so that its pid has one owner. Once it is reaped
 //!    the pid is no target. Its thread then reads what is left, and only after that, or after a
 //!    deadline, the state changes: output precedes the exit, yet an exit never awaits the end of
-//!    a pipe that a grandchild may hold.
+//!    a pipe that a grandchild may hold. With a `drain_timeout` the thread goes on with it for that
+//!    long, beside that of the next child: they share the open log (`log/shared.rs`).
 //! 3. Nobody can make the coordinator wait: it does channel operations, waitid, kill, thread
 //!    creation, reads of the clocks, and closes sockets. Who touches a path waits himself.
 //! 4. Between clone and exec: raw system calls on prepared memory, nothing else.

@@ -9,10 +9,11 @@ use super::command::{self, Resolved};
 use super::environment;
 use super::socket::SharedSocket;
 use super::stdin::Stdin;
-use super::thread::{Job, Stream};
+use super::stream::Stream;
+use super::thread::Job;
 use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
-use crate::log::child_log::{ChildLog, Speaker};
+use crate::log::child_log::ChildLog;
 use crate::process::machine::SpawnFailure;
 use crate::process::output::Output;
 use crate::sys::pipe::{self, Pipe, pipe};
@@ -130,10 +131,9 @@ fn open_output(job: &Job, output: Output) -> io::Result<(Stream, OwnedFd)> {
         pipe::give_to(read.as_fd(), user.uid);
         pipe::give_to(write.as_fd(), user.uid);
     }
-    let speaker = Speaker { name: &job.program.name, logger: &job.logger, audience: job };
-    let target = job.logs.target(output);
+    let place = (job.logs.target(output), job.logs.open());
     let before = job.logs.was_opened(output);
-    let log = ChildLog::open(output, target, job.strip_ansi, before, speaker)?;
+    let log = ChildLog::open(output, place, job.strip_ansi, before, job.speaker())?;
     job.logs.set_opened(output);
     Ok((Stream::new(output, read, log), write))
 }

@@ -2,33 +2,35 @@
 
 use std::any::Any;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::audience::Wanted;
 use super::buffers::Buffers;
 use super::channel::{Channel, Happening};
 use super::environment::Inherited;
 use super::launch::{Live, launch};
+use super::linger::Lingering;
 use super::link::{Link, ToChild};
 use super::socket::SharedSocket;
 use super::stdin::Stdin;
+use super::stream::{Amount, Stream};
 use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
 use crate::event::payload::{self, Event, Origin};
 use crate::event::pool;
 use crate::log::activity::Logger;
-use crate::log::child_log::{Audience, ChildLog, Speaker, Spoken, Target};
+use crate::log::child_log::{Audience, Speaker, Spoken, Target};
+use crate::log::shared::Slots;
 use crate::process::machine::SpawnFailure;
 use crate::process::notice::Notice;
 use crate::process::output::Output;
 use crate::sys::limits::ForChildren;
 use crate::sys::poll::{self, PollFd};
-use crate::sys::{pipe, stack, thread};
+use crate::sys::{stack, thread};
 
 /// The stack of a child's thread, bytes.
 const STACK: usize = 64 * 1024;
@@ -37,12 +39,6 @@ const STACK: usize = 64 * 1024;
 /// modules of the system that were not written for small stacks. What it touched is given back.
 const STACK_FOR_LOOKUPS: usize = 1024 * 1024;
 
-/// A read below this is one of small writes.
-const SMALL: usize = 4096;
-
-/// Reads in a row from one stream before the others get their turn.
-const TURN: usize = 16;
-
 /// After a read that did not fill much, small writes may gather for so long: four times less
 /// CPU for a child that writes a line at a time. The first line has been written by then.
 const REST: Duration = Duration::from_micros(300);
@@ -50,20 +46,33 @@ const REST: Duration = Duration::from_micros(300);
 /// A busy child that writes nothing for so long gives its buffer back.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// What a pipe may hold for a child that writes much, bytes.
-const LARGE_PIPE: i32 = 256 * 1024;
-
 /// Where the output of one process goes; outlives its children.
 #[derive(Debug)]
 pub struct Logs {
     targets: [Target; 2],
     opened: [AtomicBool; 2],
+    open: Arc<Slots>,
 }
 
 impl Logs {
-    /// The targets of stdout and stderr.
-    pub fn new(stdout: Target, stderr: Target) -> Logs {
-        Logs { targets: [stdout, stderr], opened: [AtomicBool::new(false), AtomicBool::new(false)] }
+    /// The targets of stdout and stderr, and where those that are open are found.
+    pub fn new(stdout: Target, stderr: Target, open: Arc<Slots>) -> Logs {
+        let opened = [AtomicBool::new(false), AtomicBool::new(false)];
+        Logs { targets: [stdout, stderr], opened, open }
+    }
+
+    /// Those that are open.
+    pub fn open(&self) -> &Slots {
+        &self.open
+    }
+
+    /// Begins a file anew, while no child has it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn clear(&self, output: Output) -> io::Result<()> {
+        let file = self.target(output).file.as_ref();
+        file.map_or(Ok(()), |log| self.open.clear(output, log))
     }
 
     /// Where an output goes.
@@ -111,6 +120,10 @@ pub enum Report {
     Failed(SpawnFailure),
     /// All it wrote is in its logs.
     Drained,
+    /// Its own children write on, and are heard for a while. Comes before `Drained`.
+    Lingers(Arc<Link>),
+    /// They are heard no more.
+    Lingered,
     /// It wrote something that is an event.
     Occurred(Box<Event>),
     /// It is an event listener, and this came of it.
@@ -167,6 +180,11 @@ impl Job {
                 self.tell(pool::Heard::Output { data: piece.to_vec(), stdin });
             }
         }
+    }
+
+    /// Who speaks in its logs.
+    pub fn speaker(&self) -> Speaker<'_> {
+        Speaker { name: &self.program.name, logger: &self.logger, audience: self }
     }
 
     fn tell(&self, heard: pool::Heard) {
@@ -238,8 +256,16 @@ fn run(job: &Job, turn: Turn) {
             drop(turn);
             // The way to here went deep; the rest of the child's life does not.
             stack::give_back(stack_size(job));
-            Pump::new(job, live).run();
+            let lingering = Pump::new(job, live).run();
+            if lingering.is_some() {
+                (job.report)(Report::Lingers(Arc::clone(&job.link)));
+                job.link.close();
+            }
             (job.report)(Report::Drained);
+            if let Some(lingering) = lingering {
+                lingering.run();
+                (job.report)(Report::Lingered);
+            }
         }
     }
 }
@@ -248,107 +274,6 @@ fn run(job: &Job, turn: Turn) {
 #[inline(never)]
 fn make(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     launch(job, turn)
-}
-
-/// One output of a child.
-#[derive(Debug)]
-pub struct Stream {
-    output: Output,
-    pipe: Option<OwnedFd>,
-    log: ChildLog,
-    enlarged: bool,
-}
-
-/// Told what was read of an output.
-type Heard<'a> = &'a dyn Fn(Output, &[u8]);
-
-/// What reading a stream came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Amount {
-    /// Little was there.
-    Little,
-    /// The buffer was too small for it.
-    Much,
-    /// The stream has ended.
-    End,
-}
-
-impl Stream {
-    /// Takes the daemon's end of the pipe, made not to block.
-    pub fn new(output: Output, pipe: OwnedFd, log: ChildLog) -> Stream {
-        Stream { output, pipe: Some(pipe), log, enlarged: false }
-    }
-
-    fn fd(&self) -> RawFd {
-        self.pipe.as_ref().map_or(-1, AsRawFd::as_raw_fd)
-    }
-
-    /// Reads until nothing is left or the turn is over.
-    fn read(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) -> Amount {
-        let Some(fd) = &self.pipe else { return Amount::End };
-        for _ in 0..TURN {
-            match pipe::read(fd, buffer) {
-                Ok(0) => return Amount::End,
-                Ok(n) => {
-                    let data = buffer.get(..n).unwrap_or_default();
-                    self.log.write(data, speaker);
-                    heard(self.output, data);
-                    if n < buffer.len() {
-                        return if n < SMALL { Amount::Little } else { Amount::Much };
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Amount::Little,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Amount::End,
-            }
-        }
-        Amount::Much
-    }
-
-    /// Reads what was there when the child was reaped, and no more: others may hold the pipe
-    /// and write on.
-    fn drain(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) {
-        let Some(fd) = &self.pipe else { return };
-        let mut left = pipe::waiting(fd.as_fd());
-        while left > 0 {
-            let want = left.min(buffer.len());
-            match pipe::read(fd, buffer.get_mut(..want).unwrap_or_default()) {
-                Ok(0) => return,
-                Ok(n) => {
-                    let data = buffer.get(..n).unwrap_or_default();
-                    self.log.write(data, speaker);
-                    heard(self.output, data);
-                    left = left.saturating_sub(n);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
-        }
-    }
-
-    fn enlarge(&mut self) {
-        if let (Some(fd), false) = (&self.pipe, self.enlarged) {
-            self.enlarged = true;
-            pipe::enlarge(fd.as_fd(), LARGE_PIPE);
-        }
-    }
-
-    fn close(&mut self, job: &Job, pid: i32) {
-        let (channel, speaker) = (self.channel(job, pid), speaker(job));
-        if self.pipe.take().is_some() {
-            self.log.finish(speaker);
-            speaker.logger.log(LogLevel::Debug, Happening::Closed(channel));
-        }
-    }
-
-    fn channel<'a>(&self, job: &'a Job, pid: i32) -> Channel<'a> {
-        let kind = match self.output {
-            Output::Stdout if job.listener => "PEventListenerDispatcher",
-            Output::Stdout | Output::Stderr => "POutputDispatcher",
-        };
-        let (fd, name, output) = (self.fd(), &job.program.name, self.output.name());
-        Channel { kind, fd, pid, name, output }
-    }
 }
 
 /// The loop of a live child.
@@ -371,7 +296,8 @@ impl<'a> Pump<'a> {
         Pump { job, pid, streams, stdin, kept: None, unwritten: false, told_waiting: false }
     }
 
-    fn run(mut self) {
+    /// Until the child's pipes are drained. What is left of them, if others write on.
+    fn run(mut self) -> Option<Lingering<'a>> {
         loop {
             let [waker, stdout, stderr, stdin] = self.wait();
             if stdin {
@@ -380,11 +306,11 @@ impl<'a> Pump<'a> {
             }
             let little = self.read([stdout, stderr]);
             if waker && self.take_orders() == Orders::End {
-                return;
+                return self.lingering();
             }
             self.tell_of_stdin();
             if little && !self.job.is_waited_for() && self.rest() == Orders::End {
-                return;
+                return self.lingering();
             }
         }
     }
@@ -433,7 +359,7 @@ impl<'a> Pump<'a> {
         if ready == [false, false] {
             return false;
         }
-        let (speaker, pid) = (speaker(self.job), self.pid);
+        let (speaker, pid) = (self.job.speaker(), self.pid);
         let mut buffer = self.take_buffer();
         let (job, written) = (self.job, self.stdin.is_written());
         let heard = |output, data: &[u8]| job.pass_on(output, data, written);
@@ -480,24 +406,39 @@ impl<'a> Pump<'a> {
             self.obey(letter);
         }
         if wishes.reopen {
-            let speaker = speaker(self.job);
+            let speaker = self.job.speaker();
             for stream in self.streams.iter_mut().flatten() {
-                stream.log.reopen(speaker);
+                stream.reopen_log(speaker);
             }
         }
         if !wishes.drain {
             return Orders::None;
         }
-        let speaker = speaker(self.job);
+        let speaker = self.job.speaker();
         let mut buffer = self.take_buffer();
         let (job, written) = (self.job, self.stdin.is_written());
         let heard = |output, data: &[u8]| job.pass_on(output, data, written);
+        let may_linger = !job.program.drain_timeout.is_zero();
         for stream in self.streams.iter_mut().flatten() {
+            if may_linger {
+                // The next child may write there soon.
+                stream.hold_lines();
+            }
             stream.drain(&mut buffer, speaker, &heard);
-            stream.close(job, self.pid);
+            if !(may_linger && stream.is_open()) {
+                stream.close(job, self.pid);
+            }
         }
         self.job.buffers.put(buffer);
         Orders::End
+    }
+
+    /// What others than the child may still write to. Its stdin ends here.
+    fn lingering(self) -> Option<Lingering<'a>> {
+        let is_open = self.streams.iter().flatten().any(|stream| stream.fd() >= 0);
+        let until = Instant::now().checked_add(self.job.program.drain_timeout);
+        let Pump { job, pid, streams, .. } = self;
+        is_open.then_some(Lingering { job, pid, streams, until })
     }
 
     /// Whoever sends a listener its events must know when it may go on, and what was not written.
@@ -529,7 +470,7 @@ impl<'a> Pump<'a> {
             }
             ToChild::Clear(done) => {
                 let mut logs = self.streams.iter_mut().flatten();
-                let cleared = logs.try_for_each(|stream| stream.log.clear());
+                let cleared = logs.try_for_each(|stream| stream.clear_log());
                 let _ = done.try_send(cleared);
             }
         }
@@ -541,8 +482,4 @@ impl<'a> Pump<'a> {
 enum Orders {
     None,
     End,
-}
-
-fn speaker(job: &Job) -> Speaker<'_> {
-    Speaker { name: &job.program.name, logger: &job.logger, audience: job }
 }

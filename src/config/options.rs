@@ -301,6 +301,8 @@ pub struct Program {
     pub killasgroup: bool,
     /// "setsid": it leads a session of its own, not a process group only.
     pub setsid: bool,
+    /// "drain_timeout": how long its output is read after its exit, while others hold it.
+    pub drain_timeout: Duration,
     /// "redirect_stderr".
     pub redirect_stderr: bool,
     /// The stdout_ options.
@@ -430,6 +432,7 @@ impl Program {
             stopasgroup: false,
             killasgroup: false,
             setsid: false,
+            drain_timeout: Duration::ZERO,
             redirect_stderr: false,
             stdout: channel.clone(),
             stderr: channel,

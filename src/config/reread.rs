@@ -63,6 +63,7 @@ fn same_process(active: &Program, pending: &Program) -> bool {
         stopasgroup,
         killasgroup,
         setsid,
+        drain_timeout,
         redirect_stderr,
         stdout,
         stderr,
@@ -89,6 +90,7 @@ fn same_process(active: &Program, pending: &Program) -> bool {
         && *stopasgroup == pending.stopasgroup
         && *killasgroup == pending.killasgroup
         && *setsid == pending.setsid
+        && *drain_timeout == pending.drain_timeout
         && *redirect_stderr == pending.redirect_stderr
         && same_channel(stdout, &pending.stdout)
         && same_channel(stderr, &pending.stderr)

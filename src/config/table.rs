@@ -237,6 +237,7 @@ pub const ROWS: &[Row] = &[
     r(S::Program, "stopwaitsecs", K::Integer, Some("10"), "seconds from that signal to KILL"),
     r(S::Program, "stopasgroup", K::Boolean, Some("false"), "send the stop signal to the process group"),
     eg("false", r(S::Program, "killasgroup", K::Boolean, None, "send KILL to the process group; default: as stopasgroup")),
+    r(S::Program, "drain_timeout", K::Seconds, Some("0"), "seconds for which output of its own children is still logged after its exit"),
     r(S::Program, "setsid", K::Boolean, Some("false"), "lead a session of its own, not a process group only"),
     eg("nobody", r(S::Program, "user", K::User, None, "user that runs it")),
     r(S::Program, "redirect_stderr", K::Boolean, Some("false"), "stderr goes where stdout goes"),

@@ -82,6 +82,8 @@ impl Message {
                 Report::Spawned { .. } => "child: spawned",
                 Report::Failed(_) => "child: not spawned",
                 Report::Drained => "child: output read",
+                Report::Lingers(_) => "child: others write on",
+                Report::Lingered => "child: others heard no more",
                 Report::Occurred(_) => "child: wrote an event",
                 Report::Heard(_) => "child: listener spoke",
                 Report::Panicked(_) => "child: thread panicked",

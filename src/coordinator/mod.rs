@@ -2,6 +2,7 @@
 //! state, sends a signal, reaps; and it waits for nothing but its mailbox.
 
 pub mod events;
+pub mod lingering;
 pub mod message;
 pub mod perform;
 pub mod prepare;

@@ -18,6 +18,7 @@ use crate::config::options::{
 use crate::log::activity::{Logger, Sinks};
 use crate::log::child_log::{LogFile, Target};
 use crate::log::rotating::Limits;
+use crate::log::shared::OpenLogs;
 use crate::process::output::Output;
 use crate::sys::file;
 use crate::sys::net::Listener;
@@ -47,9 +48,18 @@ pub struct Next {
 
 /// Names the logs of a group's processes and creates those in childlogdir. What can't be
 /// created is told; starting the process will fail for the same reason.
-pub fn new_group(group: &Arc<Group>, main: &Supervisord, tell: &mut dyn FnMut(String)) -> NewGroup {
+pub fn new_group(
+    group: &Arc<Group>,
+    main: &Supervisord,
+    open: &OpenLogs,
+    tell: &mut dyn FnMut(String),
+) -> NewGroup {
     let listeners = matches!(group.kind, GroupKind::EventListeners(_));
-    let mut logs = |program: &Arc<Program>| Arc::new(logs(program, listeners, main, tell));
+    let mut logs = |program: &Arc<Program>| {
+        let (stdout, stderr) = targets(program, listeners, main, tell);
+        let lingers = !program.drain_timeout.is_zero();
+        Arc::new(Logs::new(stdout, stderr, open.of(&group.name, &program.name, lingers)))
+    };
     let logs = group.processes.iter().map(&mut logs).collect();
     NewGroup { group: Arc::clone(group), logs, sockets: sockets(group) }
 }
@@ -102,12 +112,12 @@ fn has_port(open: &[FcgiAddress], address: &FcgiAddress) -> bool {
     port(address).is_some_and(|wanted| open.iter().any(|open| port(open) == Some(wanted)))
 }
 
-fn logs(
+fn targets(
     program: &Program,
     is_listener: bool,
     main: &Supervisord,
     tell: &mut dyn FnMut(String),
-) -> Logs {
+) -> (Target, Target) {
     let mut stdout = target(program, &program.stdout, Output::Stdout, main, tell);
     if is_listener {
         // It is the protocol; the file shows it, and nothing else comes of it.
@@ -118,7 +128,7 @@ fn logs(
     } else {
         target(program, &program.stderr, Output::Stderr, main, tell)
     };
-    Logs::new(stdout, stderr)
+    (stdout, stderr)
 }
 
 fn target(

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
 
+use super::lingering::{self, Lingering};
 use super::message::{Handle, Message, Reply};
 use super::perform::Shell;
 use super::prepare::{NewGroup, Next};
@@ -70,6 +71,8 @@ pub struct Means {
     pub next_event: AtomicU64,
     /// What listeners want, for the children's threads.
     pub wanted: Wanted,
+    /// Threads that still hear what a child has left.
+    pub lingering: RefCell<Lingering>,
     /// The account of the loop's work, if anybody wants it.
     pub profile: Option<RefCell<Profile>>,
 }
@@ -289,13 +292,38 @@ impl<'a> Coordinator<'a> {
                 self.forget_thread(process, spawn);
                 Input::Drained
             }
+            Report::Lingers(link) => return self.lingers(process, spawn, link),
+            Report::Lingered => return self.lingered(process, spawn),
             Report::Occurred(event) => return self.handle(Event::Occurred(*event)),
             Report::Heard(heard) => {
                 return self.handle(Event::Listener { process, spawn, heard: *heard });
             }
-            Report::Panicked(words) => return self.thread_panicked(process, spawn, &words),
+            Report::Panicked(words) => {
+                self.lingered(process, spawn);
+                return self.thread_panicked(process, spawn, &words);
+            }
         };
         self.handle(Event::Child { process, spawn, input });
+    }
+
+    fn lingers(&self, process: ProcessId, spawn: SpawnNumber, link: Arc<Link>) {
+        let Ok(mut lingering) = self.means.lingering.try_borrow_mut() else { return };
+        if lingering.add(process, spawn, link)
+            && let Some(member) = self.world.member(process)
+        {
+            let (name, most) = (&member.process.program.name, lingering::MOST);
+            let text = format!(
+                "'{name}' has left output open {most} times within drain_timeout; what was left \
+                 first is read no more"
+            );
+            self.log(LogLevel::Warn, &text);
+        }
+    }
+
+    fn lingered(&self, process: ProcessId, spawn: SpawnNumber) {
+        if let Ok(mut lingering) = self.means.lingering.try_borrow_mut() {
+            lingering.remove(process, spawn);
+        }
     }
 
     /// Nobody waits for that spawn any more.
@@ -413,6 +441,9 @@ impl<'a> Coordinator<'a> {
         self.means.logger.reopen();
         for link in self.shells.values().filter_map(|shell| shell.link.as_ref()) {
             link.reopen_logs();
+        }
+        if let Ok(lingering) = self.means.lingering.try_borrow() {
+            lingering.reopen_logs();
         }
     }
 

@@ -20,6 +20,7 @@ use crate::coordinator::world::{Refused, Request, Target};
 use crate::event::payload::Event;
 use crate::log::activity::Logger;
 use crate::log::read::{self, ReadError};
+use crate::log::shared::OpenLogs;
 use crate::process::output::Output;
 use crate::process::state::{ProcessState, SupervisorState};
 use crate::rpc::fault::{Fault, FaultCode};
@@ -45,6 +46,8 @@ pub struct Service {
     pub logger: Logger,
     /// The daemon's environment, for PATH.
     pub inherited: Arc<Inherited>,
+    /// Logs that are open though nothing of the configuration has them.
+    pub open_logs: OpenLogs,
     /// For reloadConfig.
     pub reload: Reload,
     /// For restart.
@@ -222,7 +225,8 @@ impl Service {
         open.retain(|address| matches!(address, FcgiAddress::Unix { .. }));
         prepare::try_sockets([group], &open, &self.logger)
             .map_err(|error| Fault::new(FaultCode::Failed, error.to_string()))?;
-        let group = Box::new(prepare::new_group(group, &view.options.supervisord, tell));
+        let group =
+            Box::new(prepare::new_group(group, &view.options.supervisord, &self.open_logs, tell));
         match self.handle.ask(|reply| Message::Add { group, reply })? {
             Answer::Fault(fault) => Err(fault),
             Answer::True | Answer::Results(_) => {
@@ -365,9 +369,7 @@ fn clear_logs(process: &ProcessView) -> Result<(), ()> {
         None => {}
     }
     for output in [Output::Stdout, Output::Stderr] {
-        if let Some(log) = &process.logs.target(output).file {
-            log.clear().map_err(drop)?;
-        }
+        process.logs.clear(output).map_err(drop)?;
     }
     Ok(())
 }

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::activity::Logger;
 use super::ansi::Ansi;
 use super::rotating::{Limits, Rotating, Trouble};
+use super::shared::{Holding, Slots, Writer};
 use crate::config::options::LogLevel;
 use crate::event::capture::{Capture, Piece};
 use crate::event::notice::Notice;
@@ -60,7 +62,7 @@ impl LogFile {
 #[derive(Debug)]
 pub struct ChildLog {
     output: Output,
-    file: Option<Rotating>,
+    file: Option<Writer>,
     syslog: bool,
     ansi: Option<Ansi>,
     stripped: Vec<u8>,
@@ -105,25 +107,27 @@ impl ChildLog {
     /// be opened before is tried again while the child runs.
     pub fn open(
         output: Output,
-        target: &Target,
+        (target, slots): (&Target, &Slots),
         strip_ansi: bool,
         opened_before: bool,
         speaker: Speaker<'_>,
     ) -> io::Result<ChildLog> {
-        let file = match &target.file {
-            None => None,
-            Some(log) => Some(match Rotating::open(&log.path, log.mode(), log.limits) {
-                Ok(file) => file,
-                Err(error) if opened_before || has_no_reader(&error) => {
-                    Rotating::closed(&log.path, log.mode(), log.limits)
-                }
-                Err(error) => return Err(error),
-            }),
+        let mut troubles = Vec::new();
+        let open = |log: &LogFile| match Rotating::open(&log.path, log.mode(), log.limits) {
+            Err(error) if opened_before || has_no_reader(&error) => {
+                Ok(Rotating::closed(&log.path, log.mode(), log.limits))
+            }
+            opened => opened,
         };
+        let mut join = |log: &LogFile| {
+            let mut tell = |trouble| troubles.push(trouble);
+            Writer::join(slots, output, &log.path, log.limits, || open(log), &mut tell)
+        };
+        let file = target.file.as_ref().map(&mut join).transpose()?;
         // Once for a process, not at each of its starts.
-        let told = file.as_ref().filter(|_| !opened_before).and_then(Rotating::check_rotation);
-        if let Some(trouble) = told {
-            tell(output, file.as_ref(), &trouble, speaker);
+        troubles.extend(file.as_ref().filter(|_| !opened_before).and_then(Writer::check_rotation));
+        for trouble in &troubles {
+            tell(output, file.as_ref(), trouble, speaker);
         }
         let ansi = strip_ansi.then(Ansi::default);
         let capture = target.capture.map(|maxbytes| Box::new(Capture::new(maxbytes)));
@@ -179,11 +183,33 @@ impl ChildLog {
         }
         let rest = self.decoder.finish();
         self.show(&rest, speaker);
+        self.with_file(speaker, |file, tell| file.finish(tell));
+    }
+
+    /// From now on only whole lines go to the file, and none into those of a later child.
+    pub fn hold_lines(&mut self) {
         if let Some(file) = &mut self.file {
-            let mut troubles = Vec::new();
-            file.finish(&mut |trouble| troubles.push(trouble));
-            self.tell_all(&troubles, speaker);
+            file.hold_lines();
         }
+    }
+
+    /// Writes what was held of lines and can go.
+    pub fn settle(&mut self, now: Instant, speaker: Speaker<'_>) -> Holding {
+        self.with_file(speaker, |file, tell| file.settle(now, tell)).unwrap_or_default()
+    }
+
+    /// Does something with the file, and tells what troubles came of it.
+    fn with_file<T>(
+        &mut self,
+        speaker: Speaker<'_>,
+        act: impl FnOnce(&mut Writer, &mut dyn FnMut(Trouble)) -> T,
+    ) -> Option<T> {
+        let mut troubles = Vec::new();
+        let done = self.file.as_mut().map(|file| act(file, &mut |trouble| troubles.push(trouble)));
+        for trouble in &troubles {
+            tell(self.output, self.file.as_ref(), trouble, speaker);
+        }
+        done
     }
 
     fn deliver(&mut self, piece: Piece<'_>, speaker: Speaker<'_>) {
@@ -204,11 +230,7 @@ impl ChildLog {
 
     /// To the file and to the system's log.
     fn keep(&mut self, data: &[u8], speaker: Speaker<'_>) {
-        if let Some(file) = &mut self.file {
-            let mut troubles = Vec::new();
-            file.write(data, &mut |trouble| troubles.push(trouble));
-            self.tell_all(&troubles, speaker);
-        }
+        self.with_file(speaker, |file, tell| file.write(data, tell));
         if self.syslog {
             for line in String::from_utf8_lossy(data).lines() {
                 syslog::line(&format!("{} {line}", speaker.name));
@@ -245,11 +267,7 @@ impl ChildLog {
 
     /// Opens the file by its name again.
     pub fn reopen(&mut self, speaker: Speaker<'_>) {
-        if let Some(file) = &mut self.file {
-            let mut troubles = Vec::new();
-            file.reopen(&mut |trouble| troubles.push(trouble));
-            self.tell_all(&troubles, speaker);
-        }
+        self.with_file(speaker, |file, tell| file.reopen(tell));
     }
 
     /// Removes the file and begins a new one.
@@ -257,13 +275,7 @@ impl ChildLog {
     /// # Errors
     /// What the system says.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), Rotating::clear)
-    }
-
-    fn tell_all(&self, troubles: &[Trouble], speaker: Speaker<'_>) {
-        for trouble in troubles {
-            tell(self.output, self.file.as_ref(), trouble, speaker);
-        }
+        self.file.as_ref().map_or(Ok(()), Writer::clear)
     }
 }
 
@@ -272,8 +284,8 @@ fn has_no_reader(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENXIO)
 }
 
-fn tell(output: Output, file: Option<&Rotating>, trouble: &Trouble, speaker: Speaker<'_>) {
-    let path = file.map_or_else(String::new, |file| file.path().display().to_string());
+fn tell(output: Output, file: Option<&Writer>, trouble: &Trouble, speaker: Speaker<'_>) {
+    let path = file.map_or_else(String::new, Writer::path);
     let whose = format!("'{}' {} log {path}", speaker.name, output.name());
     match trouble {
         Trouble::Began(error) => speaker.logger.log(

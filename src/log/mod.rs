@@ -6,3 +6,4 @@ pub mod child_log;
 pub mod follow;
 pub mod read;
 pub mod rotating;
+pub mod shared;

@@ -10,6 +10,8 @@ pub type PollFd = libc::pollfd;
 
 /// Something can be read, or the peer closed.
 pub const IN: i16 = libc::POLLIN;
+/// Told unasked: nobody can write to it any more.
+pub const HUP: i16 = libc::POLLHUP;
 /// Something can be written.
 pub const OUT: i16 = libc::POLLOUT;
 

@@ -22,6 +22,7 @@ mod fastcgi;
 mod flood;
 mod idle;
 mod limits;
+mod lingering;
 mod pairs;
 mod pid1;
 mod real;

@@ -107,6 +107,7 @@ pub fn is_ours_alone(key: &str) -> bool {
         || [
             "ack_timeout",
             "allowed_hosts",
+            "drain_timeout",
             "event_length",
             "listener_error",
             "maxbackoff",

@@ -53,7 +53,11 @@ const EFFECTS: &[Effect] = &[
         .lines("command=%(here)s/messenger\nstderr_logfile=%(here)s/{name}.log")
         .beside(content)
         .shows("before after\n", "before <!--*secret*-->after\n"),
+    option(Program, "drain_timeout", "100").lines(LATE).beside(content).shows("late\n", ""),
 ];
+
+const LATE: &str = "command=/bin/sh -c \"(sleep 1; echo late) &\"\nstartsecs=0\nautorestart=false\n\
+                    stdout_logfile=%(here)s/{name}.log";
 
 const SPEAKER: &str = "#!/bin/sh\necho out\necho err >&2\nexec sleep 1000\n";
 

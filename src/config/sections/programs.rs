@@ -1,6 +1,8 @@
 //! `[program:x]`: from one section to its processes.
 #![forbid(unsafe_code)]
 
+use std::time::Duration;
+
 use super::{Context, Reader, groups};
 use crate::config::document::Section;
 use crate::config::error::ConfigError;
@@ -91,6 +93,7 @@ struct Common {
     killasgroup: bool,
     exitcodes: Vec<i32>,
     setsid: bool,
+    drain_timeout: Duration,
     redirect_stderr: bool,
     numprocs: i64,
     numprocs_start: i64,
@@ -122,6 +125,7 @@ impl Common {
         let stopasgroup = boolean("stopasgroup")?;
         let killasgroup = reader.find("killasgroup", names, values::boolean)?;
         let exitcodes = reader.get("exitcodes", names, values::exit_codes)?;
+        let drain_timeout = reader.get("drain_timeout", names, values::seconds)?;
         let setsid = boolean("setsid")?;
         let redirect_stderr = boolean("redirect_stderr")?;
         let numprocs = integer("numprocs")?;
@@ -151,6 +155,7 @@ impl Common {
             killasgroup: killasgroup.unwrap_or(stopasgroup),
             exitcodes,
             setsid,
+            drain_timeout,
             redirect_stderr,
             numprocs,
             numprocs_start,
@@ -223,6 +228,7 @@ impl Common {
             stopasgroup: self.stopasgroup,
             killasgroup: self.killasgroup,
             setsid: self.setsid,
+            drain_timeout: self.drain_timeout,
             redirect_stderr: self.redirect_stderr,
             stdout,
             stderr,

@@ -1,0 +1,158 @@
+//! One output of a child, read into its log.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use super::channel::{Channel, Happening};
+use super::thread::Job;
+use crate::config::options::LogLevel;
+use crate::log::child_log::{ChildLog, Speaker};
+use crate::log::shared::Holding;
+use crate::process::output::Output;
+use crate::sys::pipe;
+use crate::sys::poll;
+
+/// A read below this is one of small writes.
+const SMALL: usize = 4096;
+
+/// Reads in a row from one stream before the others get their turn.
+const TURN: usize = 16;
+
+/// What a pipe may hold for a child that writes much, bytes.
+const LARGE_PIPE: i32 = 256 * 1024;
+
+/// One output of a child.
+#[derive(Debug)]
+pub struct Stream {
+    output: Output,
+    pipe: Option<OwnedFd>,
+    log: ChildLog,
+    enlarged: bool,
+}
+
+/// Told what was read of an output.
+pub type Heard<'a> = &'a dyn Fn(Output, &[u8]);
+
+/// What reading a stream came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Little was there.
+    Little,
+    /// The buffer was too small for it.
+    Much,
+    /// The stream has ended.
+    End,
+}
+
+impl Stream {
+    /// Takes the daemon's end of the pipe, made not to block.
+    pub fn new(output: Output, pipe: OwnedFd, log: ChildLog) -> Stream {
+        Stream { output, pipe: Some(pipe), log, enlarged: false }
+    }
+
+    /// Its descriptor; -1 once it is closed.
+    pub fn fd(&self) -> RawFd {
+        self.pipe.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    /// Reads until nothing is left or the turn is over.
+    pub fn read(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) -> Amount {
+        let Some(fd) = &self.pipe else { return Amount::End };
+        for _ in 0..TURN {
+            match pipe::read(fd, buffer) {
+                Ok(0) => return Amount::End,
+                Ok(n) => {
+                    let data = buffer.get(..n).unwrap_or_default();
+                    self.log.write(data, speaker);
+                    heard(self.output, data);
+                    if n < buffer.len() {
+                        return if n < SMALL { Amount::Little } else { Amount::Much };
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Amount::Little,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Amount::End,
+            }
+        }
+        Amount::Much
+    }
+
+    /// Reads what was there when the child was reaped, and no more: others may hold the pipe
+    /// and write on.
+    pub fn drain(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) {
+        let Some(fd) = &self.pipe else { return };
+        let mut left = pipe::waiting(fd.as_fd());
+        while left > 0 {
+            let want = left.min(buffer.len());
+            match pipe::read(fd, buffer.get_mut(..want).unwrap_or_default()) {
+                Ok(0) => return,
+                Ok(n) => {
+                    let data = buffer.get(..n).unwrap_or_default();
+                    self.log.write(data, speaker);
+                    heard(self.output, data);
+                    left = left.saturating_sub(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Whether somebody may still write to it.
+    pub fn is_open(&self) -> bool {
+        let mut fds = [poll::entry(self.fd(), poll::IN)];
+        let known = self.fd() >= 0 && poll::poll(&mut fds, Some(Duration::ZERO)).is_ok();
+        known && fds.iter().all(|fd| fd.revents & (poll::IN | poll::HUP) != poll::HUP)
+    }
+
+    /// From now on only whole lines go to its log, and none into those of a later child.
+    pub fn hold_lines(&mut self) {
+        self.log.hold_lines();
+    }
+
+    /// Writes what was held of lines and can go.
+    pub fn settle(&mut self, now: Instant, speaker: Speaker<'_>) -> Holding {
+        self.log.settle(now, speaker)
+    }
+
+    /// Opens its log by name again.
+    pub fn reopen_log(&mut self, speaker: Speaker<'_>) {
+        self.log.reopen(speaker);
+    }
+
+    /// Begins its log anew.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn clear_log(&mut self) -> io::Result<()> {
+        self.log.clear()
+    }
+
+    /// The child writes much.
+    pub fn enlarge(&mut self) {
+        if let (Some(fd), false) = (&self.pipe, self.enlarged) {
+            self.enlarged = true;
+            pipe::enlarge(fd.as_fd(), LARGE_PIPE);
+        }
+    }
+
+    /// Nothing more is to come, or wanted.
+    pub fn close(&mut self, job: &Job, pid: i32) {
+        let (channel, speaker) = (self.channel(job, pid), job.speaker());
+        if self.pipe.take().is_some() {
+            self.log.finish(speaker);
+            speaker.logger.log(LogLevel::Debug, Happening::Closed(channel));
+        }
+    }
+
+    /// How the activity log names it.
+    pub fn channel<'a>(&self, job: &'a Job, pid: i32) -> Channel<'a> {
+        let kind = match self.output {
+            Output::Stdout if job.listener => "PEventListenerDispatcher",
+            Output::Stdout | Output::Stderr => "POutputDispatcher",
+        };
+        let (fd, name, output) = (self.fd(), &job.program.name, self.output.name());
+        Channel { kind, fd, pid, name, output }
+    }
+}
