@@ -24,6 +24,7 @@ mod load;
 mod misbehaving;
 mod output;
 mod pools;
+mod protocol;
 mod states;
 mod superlance;
 #[cfg(target_env = "gnu")]
