@@ -211,6 +211,36 @@ fn a_listener_that_dies_with_an_event() {
     .compare();
 }
 
+/// Dies with a part of its first event, of which most does not fit into the pipe.
+const HALF: &str = "#!/bin/sh
+[ -e \"$0.died\" ] && exec \"${0%half}recorder\" \"$@\"
+echo READY
+head -c 1000 >/dev/null
+touch \"$0.died\"
+kill -9 $$
+";
+
+#[test]
+fn a_listener_that_dies_while_an_event_is_written() {
+    Scenario::new(
+        |setup| {
+            setup.script("half", HALF).section(
+                "[eventlistener:lis]\ncommand=%(here)s/half %(here)s/lis\n\
+                 events=REMOTE_COMMUNICATION\nbuffer_size=100\n",
+            )
+        },
+        |d| {
+            ready(d, &["lis"]);
+            remote(d, "large", &"0123456789abcde\n".repeat(20_000));
+            remote(d, "next", "");
+            d.wait_log("WARN exited: lis (terminated by SIGKILL; not expected)", 20);
+            remote(d, "end", "");
+        },
+    )
+    .stream("lis", END)
+    .compare();
+}
+
 #[test]
 fn a_listener_that_is_stopped_and_started() {
     Scenario::new(

@@ -181,20 +181,23 @@ fn the_batches_mail_what_was_fatal_and_what_crashed() {
     let d = setup()
         .section(&listener("fatalmailbatch", &options, "PROCESS_STATE,TICK_5"))
         .section(&listener("crashmailbatch", &options, "PROCESS_STATE,TICK_5"))
+        .section(&listener("crashsms", &options, "PROCESS_STATE,TICK_5"))
         .program("fatal", "command=/bin/false\nstartretries=0\nautostart=false\nstartsecs=5")
         .program(
             "bad",
             "command=/bin/sh -c 'exit 3'\nstartsecs=0\nautostart=false\nautorestart=false",
         )
         .start();
-    ready(&d, "fatalmailbatch");
-    ready(&d, "crashmailbatch");
+    ["fatalmailbatch", "crashmailbatch", "crashsms"].into_iter().for_each(|name| ready(&d, name));
     for name in ["bad", "fatal"] {
         let name = format!("<string>{name}</string><boolean>0</boolean>");
         d.rpc().call("supervisor.startProcess", &name).unwrap();
     }
-    for sentence in ["Process fatal:fatal failed to start too many times", "Process bad:bad (pid "]
-    {
+    for sentence in [
+        "Process fatal:fatal failed to start too many times",
+        "Process bad:bad (pid ",
+        "[bad:bad](",
+    ] {
         wait_for(sentence, 60, || {
             mails.lock().unwrap().iter().any(|mail| mail.contains(sentence)).then_some(())
         });
