@@ -15,6 +15,10 @@ pub enum Wrong {
     Unknown,
     /// A program runs more than once.
     Twice,
+    /// What fails at once is started again without end.
+    Endless,
+    /// A process that is none of the daemon's is signalled.
+    Strikes,
     /// Output is neither logged nor told to be lost.
     LosesOutput,
     /// Others wait.
@@ -41,6 +45,8 @@ impl fmt::Display for Wrong {
             Wrong::StaysBroken => "stays broken",
             Wrong::Unknown => "leaves unknown children",
             Wrong::Twice => "runs programs twice",
+            Wrong::Endless => "restarts without end",
+            Wrong::Strikes => "signals strangers",
             Wrong::LosesOutput => "loses output untold",
             Wrong::Delays => "delays others",
             Wrong::Spins => "spins",

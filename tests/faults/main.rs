@@ -22,8 +22,11 @@ mod deaths;
 mod disks;
 mod finding;
 mod ground;
+mod life;
 mod output;
 mod probe;
+mod requests;
+mod resources;
 mod row;
 mod scene;
 
@@ -40,4 +43,19 @@ fn output() {
 #[test]
 fn deaths() {
     row::run("deaths", deaths::ROWS);
+}
+
+#[test]
+fn life() {
+    row::run("life", life::ROWS);
+}
+
+#[test]
+fn resources() {
+    row::run("resources", resources::ROWS);
+}
+
+#[test]
+fn requests() {
+    row::run("requests", requests::ROWS);
 }

@@ -25,6 +25,9 @@ const HEALED: Duration = Duration::from_secs(5);
 /// What the daemon may need at its peak beyond what it needed before.
 const MEMORY: u64 = 64 << 20;
 
+/// Connections that the probe may have open at the time.
+const PROBED: usize = 2;
+
 /// Files that every daemon of these tests may have in its directory.
 const USUAL: [&str; 6] =
     ["c.conf", "d.pid", "s.sock", "activity.log*", "daemon.*", "*-std*---supervisor-*"];
@@ -248,6 +251,22 @@ impl<'a> Scene<'a> {
             })?;
             thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Open descriptors and threads of the daemon.
+    pub fn holds(&self) -> (usize, usize) {
+        let of =
+            |name| fs::read_dir(format!("/proc/{}/{name}", self.d.pid)).map_or(0, Iterator::count);
+        (of("fd"), of("task"))
+    }
+
+    /// Waits until the daemon has no more descriptors and threads than it had.
+    pub fn holds_no_more_than(&self, before: (usize, usize)) -> Step {
+        let what = format!("{before:?} descriptors and threads again");
+        self.until(Wrong::Grows, &what, self.healed(), || {
+            let now = self.holds();
+            Ok(now.0 <= before.0 + PROBED && now.1 <= before.1)
+        })
     }
 
     /// How many lines of the activity log match.

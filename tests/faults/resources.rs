@@ -1,0 +1,107 @@
+//! Descriptors and processes that run out and come back.
+
+use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, process::Command};
+
+use crate::{
+    finding::{Step, Wrong},
+    ground::{Ground, size},
+    row::{Row, row},
+    scene::Scene,
+    support::{Setup, Side},
+};
+
+pub const ROWS: &[Row] = &[
+    row("no descriptors for a while", descriptors),
+    row("no processes and threads for a while", processes),
+];
+
+/// Programs that are started while hardly any can be.
+const LATE: &str = "command=/bin/sleep 1000\nautostart=false\nstartsecs=0\nstartretries=1\n\
+     numprocs=20\nprocess_name=late%(process_num)02d\n\
+     stdout_logfile=%(here)s/late%(process_num)02d.log\nstderr_logfile=NONE";
+
+/// A program that dies while nothing can be started.
+const DIES: &str = "command=%(here)s/counter 200\nstartsecs=0\nstartretries=1\nautorestart=true\n\
+     stdout_logfile=%(here)s/dies.log\nstderr_logfile=NONE";
+
+/// Changes a limit of the daemon, as its own user: root in a container may not.
+fn limit(scene: &Scene<'_>, limit: &str) {
+    let owner = fs::metadata(format!("/proc/{}", scene.d.pid)).expect("the daemon").uid();
+    let id = owner.to_string();
+    let done = Command::new("setpriv")
+        .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
+        .args(["prlimit", "--pid", &scene.d.pid.to_string(), limit])
+        .status();
+    assert!(done.is_ok_and(|status| status.success()), "prlimit {limit}");
+}
+
+/// With programs that are to start while they can't.
+fn deprived(scene: &Scene<'_>, ground: &Ground, lift: &str) -> Step {
+    scene.order("startProcessGroup", "late")?;
+    let pid = scene.pid("dies")?;
+    let target = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(target, nix::sys::signal::Signal::SIGKILL).expect("its end");
+    // Who counts such failures has given up by then.
+    scene.until(Wrong::Hangs, "failed starts", 30, || {
+        let gave_up = scene.count("INFO gave up: *") > 0;
+        Ok(scene.count("INFO spawnerr: *") >= 40 || gave_up)
+    })?;
+    scene.probed(5)?;
+    limit(scene, lift);
+    let secs = scene.healed();
+    let names: Vec<String> = (0..20).map(|number| format!("late{number:02}")).collect();
+    for name in names.iter().map(String::as_str).chain(["dies"]) {
+        scene.becomes(name, "RUNNING", secs)?;
+    }
+    let before = size(&scene.d.path("dies.log"));
+    scene.until(Wrong::StaysBroken, "output", scene.healed(), || {
+        Ok(size(&scene.d.path("dies.log")) > before)
+    })?;
+    let fatal = scene.count("INFO gave up: *");
+    ground.expect(Wrong::StaysBroken, fatal == 0, || format!("gave up {fatal} times"));
+    scene.ends(&[("dies", "RUNNING")], &["late*.log", "dies.log"])
+}
+
+fn descriptors(ground: &Ground) -> Step {
+    let setup = ground.setup().program("late", LATE).program("dies", DIES);
+    let scene = ground.start(setup)?;
+    scene.becomes("dies", "RUNNING", 20)?;
+    // Room for some clients; a child needs more.
+    let open: BTreeSet<usize> = fs::read_dir(format!("/proc/{}/fd", scene.d.pid))
+        .expect("its descriptors")
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    let beyond = (0..).filter(|number| !open.contains(number)).nth(5).expect("a number");
+    limit(&scene, &format!("--nofile={beyond}:"));
+    deprived(&scene, ground, "--nofile=1024:")
+}
+
+/// The user and group of a daemon that nobody else has: RLIMIT_NPROC counts what a user runs
+/// anywhere.
+const STRANGER: &str = "60999";
+
+fn processes(ground: &Ground) -> Step {
+    let setup = ground.bare_setup().program("late", LATE).program("dies", DIES);
+    let setup = as_stranger(setup, ground.side);
+    let scene = ground.start(setup)?;
+    scene.becomes("dies", "RUNNING", 20)?;
+    limit(&scene, "--nproc=1:");
+    deprived(&scene, ground, "--nproc=4096:")
+}
+
+/// Lets a user without a name execute the daemon.
+fn as_stranger(setup: Setup, side: Side) -> Setup {
+    let setup = setup
+        .launcher(&["prlimit", "--nproc=4096:4096", "--nofile=1024:4096"])
+        .launcher(&["setpriv", "--reuid", STRANGER, "--regid", STRANGER, "--clear-groups"]);
+    if side == Side::Theirs {
+        return setup;
+    }
+    // An ordinary user may not reach the directory of the build.
+    let (built, reachable) = (Side::Ours.supervisord(), setup.path("supervisord"));
+    fs::hard_link(&built, &reachable)
+        .or_else(|_| fs::copy(&built, &reachable).map(drop))
+        .expect("the daemon's binary");
+    setup.supervisord_file(reachable)
+}
