@@ -218,6 +218,89 @@ fn unsafe_code_stands_in_sys_alone() {
     }
 }
 
+/// The threads of the daemon, which make their system calls by the wrappers of `src/sys` alone, so
+/// that each can be made to fail in one place.
+const BY_WRAPPERS: [&str; 5] = ["child", "coordinator", "daemon", "http", "log"];
+
+/// What is a system call of the standard library's.
+const CALLS: [&str; 17] = [
+    "File::open",
+    "File::create",
+    "OpenOptions",
+    "TcpListener::",
+    "TcpStream::",
+    "UdpSocket::",
+    "UnixListener::",
+    "UnixStream::",
+    "Command::",
+    "thread::spawn",
+    ".set_len(",
+    ".metadata()",
+    ".symlink_metadata()",
+    ".canonicalize()",
+    ".read_dir()",
+    ".exists()",
+    ".try_clone_to_owned()",
+];
+
+/// The system calls that the code makes without a wrapper.
+fn bare_calls(code: &str) -> Vec<String> {
+    let mut found: Vec<String> =
+        CALLS.iter().filter(|call| code.contains(**call)).map(|call| (*call).to_owned()).collect();
+    for (at, _) in code.match_indices("fs::") {
+        let name = identifier(&code[at + 4..]);
+        let is_word = !code[..at].ends_with(|letter: char| letter.is_alphanumeric());
+        // A type or a trait calls nothing.
+        if is_word && name.starts_with(|letter: char| letter.is_lowercase()) {
+            found.push(format!("fs::{name}"));
+        }
+    }
+    // Of a path, not of what was found there.
+    for question in [".is_dir()", ".is_file()"] {
+        for (at, _) in code.match_indices(question) {
+            let asked = &code[..at];
+            if asked.ends_with("path") || asked.ends_with("path)") {
+                found.push(question.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The code without its unit tests, which may look at the world.
+fn without_tests(code: &str) -> &str {
+    code.split_once("#[cfg(test)]").map_or(code, |(code, _)| code)
+}
+
+#[test]
+fn the_daemons_threads_call_the_system_by_wrappers_alone() {
+    let mut wrong = Vec::new();
+    let mut files = 0;
+    for source in sources(&src()) {
+        let below = source.path.strip_prefix(src()).unwrap();
+        let module = below.components().next().unwrap().as_os_str().to_str().unwrap();
+        let module = module.trim_end_matches(".rs");
+        if !BY_WRAPPERS.contains(&module) || below.ends_with("tests.rs") {
+            continue;
+        }
+        files += 1;
+        for call in bare_calls(without_tests(&source.code)) {
+            wrong.push(format!("{}: {call}", source.path.display()));
+        }
+    }
+    assert!(files > BY_WRAPPERS.len(), "{files} files were found below {}", src().display());
+    assert!(wrong.is_empty(), "system calls outside of src/sys:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn bare_calls_are_seen_and_types_are_not() {
+    assert_eq!(bare_calls("let a = std::fs::read(p); use std::fs::{self, File};"), ["fs::read"]);
+    assert_eq!(bare_calls("File::open(p)?; if path.exists() {}"), ["File::open", ".exists()"]);
+    assert_eq!(bare_calls("Path::new(path).is_dir()"), [".is_dir()"]);
+    assert_eq!(bare_calls("use std::os::unix::fs::MetadataExt; file: fs::File,"), [""; 0]);
+    assert_eq!(bare_calls("log.file_type().is_dir() || meta.is_dir()"), [""; 0]);
+}
+
 /// The check itself, on what it has to see.
 #[test]
 fn offences_are_seen_and_comments_are_not() {

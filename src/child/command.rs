@@ -1,12 +1,11 @@
 //! The file that a command means, checked before anything is made.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::options::Program;
 use crate::process::command::{CommandProblem, split};
-use crate::sys::privileges;
+use crate::sys::{file, privileges};
 
 /// A command that can be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +47,7 @@ fn search(program: &Program, daemon_path: Option<&str>, word: &str) -> Option<St
         directory if directory.ends_with('/') => format!("{directory}{word}"),
         directory => format!("{directory}/{word}"),
     });
-    candidates.find(|file| fs::metadata(seen_from(program, file)).is_ok())
+    candidates.find(|word| file::exists(&seen_from(program, word)))
 }
 
 /// A relative file is looked for where the child will look for it.
@@ -59,10 +58,10 @@ fn seen_from(program: &Program, file: &str) -> PathBuf {
     }
 }
 
-fn check(program: &Program, file: &str) -> Result<(), CommandProblem> {
-    let path = seen_from(program, file);
-    let named = || file.to_owned();
-    let meta = fs::metadata(&path).map_err(|_| CommandProblem::NotFound(named()))?;
+fn check(program: &Program, word: &str) -> Result<(), CommandProblem> {
+    let path = seen_from(program, word);
+    let named = || word.to_owned();
+    let meta = file::look_at(&path).map_err(|_| CommandProblem::NotFound(named()))?;
     if meta.is_dir() {
         return Err(CommandProblem::Directory(named()));
     }

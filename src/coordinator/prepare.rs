@@ -2,10 +2,9 @@
 //! of FastCGI programs, which are tried out.
 
 use std::collections::hash_map::RandomState;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -168,9 +167,8 @@ fn create_auto(
     };
     let mut path = name();
     for _ in 0..TRIES {
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path);
-        match file {
-            Ok(_) => return path,
+        match file::create_private(&path) {
+            Ok(()) => return path,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => path = name(),
             Err(error) => {
                 tell(format!("could not create log {}: {error}", path.display()));
@@ -203,7 +201,7 @@ impl LogDirectory {
     /// Removes the AUTO logs that earlier daemons of this identifier left there, unless another
     /// one of that identifier uses the directory or the configuration forbids it.
     pub fn take(main: &Supervisord, tell: &mut dyn FnMut(String)) -> LogDirectory {
-        let Ok(directory) = File::open(&main.childlogdir) else {
+        let Ok(directory) = file::open_directory(Path::new(&main.childlogdir)) else {
             tell("Could not clear childlog dir".to_owned());
             return LogDirectory(None);
         };
@@ -221,26 +219,24 @@ fn number(identifier: &str) -> u32 {
 }
 
 fn clean_auto_logs(main: &Supervisord, tell: &mut dyn FnMut(String)) {
-    let Ok(entries) = std::fs::read_dir(&main.childlogdir) else {
+    let Ok(entries) = file::entries(Path::new(&main.childlogdir)) else {
         tell("Could not clear childlog dir".to_owned());
         return;
     };
-    for entry in entries.flatten() {
+    for entry in entries {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if !is_auto_log(name, &main.identifier) || is_in_use(&entry.path()) {
             continue;
         }
-        if std::fs::remove_file(entry.path()).is_err() {
+        if file::remove(&entry.path()).is_err() {
             tell(format!("Failed to clean up '{}'", entry.path().display()));
         }
     }
 }
 
 fn is_in_use(path: &Path) -> bool {
-    let file =
-        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(path);
-    file.is_ok_and(|file| !file::lock(&file))
+    file::open_itself(path).is_ok_and(|file| !file::lock(&file))
 }
 
 /// `<any>---<identifier>-<no blanks>.log`, with a backup's number behind it or not.

@@ -34,7 +34,7 @@ use crate::process::notice::Scope;
 use crate::process::state::SupervisorState;
 use crate::process::time::Mono;
 use crate::sys::limits::ForChildren;
-use crate::sys::{clock, code, heap, reap, signals};
+use crate::sys::{clock, code, heap, reap, signals, thread};
 
 /// After so long without a message the daemon is at rest, and gives back what it needed last.
 const REST: Duration = Duration::from_secs(1);
@@ -42,6 +42,9 @@ const REST: Duration = Duration::from_secs(1);
 /// Zombies that are taken away before a message or a deadline gets its turn: as PID 1 the daemon
 /// may get orphans faster than it can reap them.
 const REAPED_IN_A_ROW: usize = 100;
+
+/// Enough for the files thread, which reads a configuration and looks up users and hosts, bytes.
+const FILES_STACK: usize = 2 << 20;
 
 /// Prepares a restart of the daemon that looks like this: reads the configuration and opens what
 /// is new. On a thread of its own.
@@ -456,13 +459,13 @@ impl<'a> Coordinator<'a> {
         }
         let (prepare, view) = (Arc::clone(&self.means.prepare), self.view());
         let to: Sender<Message> = self.means.handle.sender().clone();
-        let thread = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
+        let body = move || {
             let prepared = catch_unwind(AssertUnwindSafe(|| prepare(&view)))
                 .unwrap_or_else(|_| Err("a defect: reading the configuration panicked".to_owned()));
             let _ = to.send(Message::Prepared(prepared));
-        });
-        match thread {
-            Ok(_) => self.preparing = true,
+        };
+        match thread::start(c"files", FILES_STACK, Box::new(body)) {
+            Ok(()) => self.preparing = true,
             Err(error) => {
                 let text = format!("could not restart: no thread to prepare it: {error}");
                 self.log(LogLevel::Error, &text);

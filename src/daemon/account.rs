@@ -1,7 +1,7 @@
 //! The account of the loop's work: where it goes at the end.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use super::command_line;
@@ -37,10 +37,10 @@ impl Account {
     pub fn write(self, profile: &Profile) -> io::Result<()> {
         let text = profile.report(&self.orders);
         match self.file {
-            Some(mut file) => {
+            Some(file) => {
                 // A pipe or a terminal holds nothing.
-                let _ = file.set_len(0);
-                file.write_all(text.as_bytes())
+                let _ = file::empty(&file);
+                file::write_whole(&file, text.as_bytes())
             }
             None => {
                 stdout::print(text.as_bytes());

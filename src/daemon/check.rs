@@ -21,7 +21,7 @@ use crate::config::values::ValueError;
 use crate::sys::foresee::{self, Who};
 use crate::sys::limits::{self, Limit, TooLow};
 use crate::sys::users::Machine;
-use crate::sys::{config_files, privileges};
+use crate::sys::{config_files, file, privileges};
 
 /// Tells the problems on stderr, a line each and then their number; that there is none on stdout.
 pub fn run(place: &Place, account: Option<&Account>) -> ExitCode {
@@ -148,7 +148,7 @@ impl Inspect for Survey {
         let mut placed = program.clone();
         placed.directory = program.directory.as_ref().map(|path| seen(main, path)).or(base(main));
         if let Some(directory) = &program.directory
-            && !placed.directory.as_ref().is_some_and(|path| Path::new(path).is_dir())
+            && !placed.directory.as_ref().is_some_and(|path| file::is_directory(Path::new(path)))
         {
             remarks.push(("directory", ValueError::Directory(directory.clone()).to_string()));
         }

@@ -1,6 +1,5 @@
 //! Beginning anew: whatever can fail is done before anything stops.
 
-use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::limits;
@@ -15,8 +14,8 @@ use crate::log::activity::{Logger, Sinks};
 use crate::sys::config_files;
 use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
-use crate::sys::privileges;
 use crate::sys::users::Machine;
+use crate::sys::{privileges, stdout};
 
 /// Where the configuration is read from.
 #[derive(Clone, Debug)]
@@ -101,9 +100,7 @@ impl Restart {
             .servers
             .iter()
             .map(|server| {
-                let say = &mut |line: &str| {
-                    let _ = writeln!(io::stderr(), "{line}");
-                };
+                let say = &mut |line: &str| stdout::complain(line);
                 if let Some(same) = open.iter().find(|listener| listener.serves(server)) {
                     return Ok(same.reconfigured(server));
                 }

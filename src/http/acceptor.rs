@@ -4,7 +4,7 @@
 use std::io;
 use std::mem;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -57,7 +57,7 @@ impl Acceptor {
         deliver: Box<dyn Fn(Request) + Send>,
         waiting: Arc<dyn Desertable>,
     ) -> io::Result<Acceptor> {
-        let reserve = Some(core.waker.as_fd().try_clone_to_owned()?);
+        let reserve = Some(core.waker.duplicate()?);
         Ok(Acceptor {
             core,
             deliver,
@@ -140,7 +140,7 @@ impl Acceptor {
             self.paused_until = None;
         }
         if self.reserve.is_none() {
-            self.reserve = self.core.waker.as_fd().try_clone_to_owned().ok();
+            self.reserve = self.core.waker.duplicate().ok();
         }
         let mut list = mem::take(&mut self.polled);
         list.clear();
@@ -277,7 +277,7 @@ impl Acceptor {
             return Accepted::Pause(now + PAUSE);
         }
         let closed = listener.accept().is_ok();
-        self.reserve = self.core.waker.as_fd().try_clone_to_owned().ok();
+        self.reserve = self.core.waker.duplicate().ok();
         if closed && self.reserve.is_some() { Accepted::Go } else { Accepted::Pause(now + PAUSE) }
     }
 

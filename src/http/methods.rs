@@ -26,7 +26,7 @@ use crate::process::state::{ProcessState, SupervisorState};
 use crate::rpc::fault::{Fault, FaultCode};
 use crate::rpc::method::{Earlier, LogChannel, Method, Whom};
 use crate::rpc::table;
-use crate::sys::clock;
+use crate::sys::{clock, file};
 use crate::xml_rpc::Writer;
 
 /// How long a reader of the activity log waits for lines that are on their way.
@@ -185,7 +185,7 @@ impl Service {
         let MainLog::File(path) = &view.running.supervisord.logfile else {
             return Err(Fault::bare(FaultCode::NoFile));
         };
-        if !Path::new(path).exists() {
+        if !file::exists(Path::new(path)) {
             return Err(Fault::bare(FaultCode::NoFile));
         }
         self.logger.clear().map_err(|_| Fault::bare(FaultCode::Failed))?;

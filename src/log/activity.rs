@@ -4,7 +4,7 @@
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::rotating::{Limits, Rotating, Trouble};
 use crate::config::options::{LogLevel, MainLog};
-use crate::sys::file::Mode;
+use crate::sys::file::{self, Mode};
 use crate::sys::{clock, errno, stdout, syslog};
 
 /// Messages that may wait to be written.
@@ -115,7 +115,7 @@ impl Sinks {
 /// The log is what stdout is, so each line need not be printed twice.
 fn is_stdout(log: &Rotating) -> bool {
     let (Some(Ok(log)), Ok(out)) =
-        (log.file().map(std::fs::File::metadata), std::fs::metadata("/proc/self/fd/1"))
+        (log.file().map(file::state_of), file::look_at(Path::new("/proc/self/fd/1")))
     else {
         return false;
     };
@@ -309,11 +309,10 @@ impl Writer {
     fn tell(&mut self, trouble: &Trouble) {
         match trouble {
             Trouble::Began(error) => {
-                let _ = writeln!(
-                    io::stderr(),
+                stdout::complain(&format!(
                     "the activity log can't be written: {}; lines are lost until it can",
                     errno::described(error)
-                );
+                ));
             }
             Trouble::Ended(bytes) => {
                 let text = format!("this log could not be written: {bytes} bytes of it are lost");

@@ -13,7 +13,7 @@ use crate::event::capture::{Capture, Piece};
 use crate::event::notice::Notice;
 use crate::event::text::{self, Decoder};
 use crate::process::output::Output;
-use crate::sys::file::Mode;
+use crate::sys::file::{self, Mode};
 use crate::sys::{errno, syslog};
 
 /// Where a channel's bytes go, resolved.
@@ -46,7 +46,7 @@ impl LogFile {
     /// # Errors
     /// What the system says.
     pub fn clear(&self) -> io::Result<()> {
-        if self.path.is_file() {
+        if file::look_at(&self.path).is_ok_and(|found| found.is_file()) {
             Rotating::closed(&self.path, self.mode(), self.limits).clear()?;
         }
         Ok(())

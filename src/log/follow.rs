@@ -1,6 +1,6 @@
 //! Following a log as it grows: what is new, across rotation and truncation.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ impl Follower {
 
     /// When the file was last written, in seconds since the epoch.
     pub fn modified(&self) -> u64 {
-        self.file.metadata().map_or(0, |meta| u64::try_from(meta.mtime()).unwrap_or(0))
+        file::state_of(&self.file).map_or(0, |meta| u64::try_from(meta.mtime()).unwrap_or(0))
     }
 
     /// What is new. The old file is read to its end before its successor is looked at, so a
@@ -60,7 +60,7 @@ impl Follower {
     /// # Errors
     /// The file can't be read.
     pub fn look(&mut self) -> io::Result<News> {
-        let size = self.file.metadata()?.len();
+        let size = file::state_of(&self.file)?.len();
         if size < self.offset {
             self.offset = 0;
             return Ok(News::Bytes(TRUNCATED.to_vec()));
@@ -69,7 +69,7 @@ impl Follower {
             return Ok(News::Bytes(bytes));
         }
         // A file that was unlinked and not made again is kept.
-        if fs::metadata(&self.path).is_err() || !file::was_replaced(&self.path, &self.file) {
+        if !file::exists(&self.path) || !file::was_replaced(&self.path, &self.file) {
             return Ok(News::None);
         }
         // Whoever writes has the new file by now; what he wrote between the two looks is here.
@@ -121,7 +121,7 @@ impl Follower {
             if !file::was_replaced(&path, &self.file) {
                 return Some(n);
             }
-            missing = if path.exists() { 0 } else { missing + 1 };
+            missing = if file::exists(&path) { 0 } else { missing + 1 };
             if missing > 1 {
                 return None;
             }
@@ -132,6 +132,8 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::log::rotating::{Limits, Rotating};
     use crate::sys::file::Mode;

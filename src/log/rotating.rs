@@ -233,7 +233,7 @@ impl Rotating {
 
     fn truncate(&mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
-            file.set_len(0)?;
+            file::empty(file)?;
         }
         self.size = 0;
         Ok(())
@@ -241,7 +241,8 @@ impl Rotating {
 
     /// Moves each backup to the next number, the last one away, the file to `.1`.
     fn shift_backups(&mut self) -> io::Result<()> {
-        let highest = (1..self.limits.backups).take_while(|n| self.backup(*n).exists()).last();
+        let highest =
+            (1..self.limits.backups).take_while(|n| file::exists(&self.backup(*n))).last();
         for n in (1..=highest.unwrap_or(0)).rev() {
             file::rename(&self.backup(n), &self.backup(n + 1))?;
         }

@@ -1,7 +1,7 @@
 //! Files: logs and what is read of them.
 #![allow(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirEntry, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -49,7 +49,7 @@ pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let file =
         OpenOptions::new().append(true).create(true).mode(bits).custom_flags(flags).open(path)?;
-    let meta = file.metadata()?;
+    let meta = state_of(&file)?;
     let seekable = (&file).stream_position().is_ok();
     let (size, regular, named) = (meta.len(), meta.file_type().is_file(), meta.nlink() > 0);
     Ok(Appended { file, size, regular, named, seekable })
@@ -62,6 +62,72 @@ pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
 pub fn look(file: &File) -> io::Result<Look> {
     let meta = file.metadata()?;
     Ok(Look { size: meta.len(), named: meta.nlink() > 0 })
+}
+
+/// Makes an empty file that only its owner may read, where nothing is.
+///
+/// # Errors
+/// `AlreadyExists`; what the system says.
+pub fn create_private(path: &Path) -> io::Result<()> {
+    OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).map(drop)
+}
+
+/// Opens what is there as it is, a link neither followed nor waited for.
+///
+/// # Errors
+/// What the system says.
+pub fn open_itself(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(path)
+}
+
+/// Opens a directory, to hold it.
+///
+/// # Errors
+/// What the system says.
+pub fn open_directory(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// What is in a directory; what can't be read of it is left out.
+///
+/// # Errors
+/// It can't be read at all.
+pub fn entries(directory: &Path) -> io::Result<impl Iterator<Item = DirEntry>> {
+    Ok(fs::read_dir(directory)?.flatten())
+}
+
+/// What the name leads to.
+///
+/// # Errors
+/// What the system says.
+pub fn look_at(path: &Path) -> io::Result<Metadata> {
+    fs::metadata(path)
+}
+
+/// What the open file is now.
+///
+/// # Errors
+/// What the system says.
+pub fn state_of(file: &File) -> io::Result<Metadata> {
+    file.metadata()
+}
+
+/// Whether the name leads to something; false as well where nobody can tell.
+pub fn exists(path: &Path) -> bool {
+    look_at(path).is_ok()
+}
+
+/// Whether the name leads to a directory; false as well where nobody can tell.
+pub fn is_directory(path: &Path) -> bool {
+    look_at(path).is_ok_and(|found| found.is_dir())
+}
+
+/// Empties the open file.
+///
+/// # Errors
+/// What the system says.
+pub fn empty(file: &File) -> io::Result<()> {
+    file.set_len(0)
 }
 
 /// Keeps others from cleaning the file away while it is open; false when another has it. The
@@ -99,6 +165,23 @@ pub fn write(file: &File, data: &[u8]) -> io::Result<usize> {
     nix::unistd::write(file.as_fd(), data).map_err(io::Error::from)
 }
 
+/// Writes all of it.
+///
+/// # Errors
+/// What the system says; some of it may have gone out then.
+pub fn write_whole(file: &File, data: &[u8]) -> io::Result<()> {
+    let mut left = data;
+    while !left.is_empty() {
+        match write(file, left) {
+            Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero)),
+            Ok(n) => left = left.get(n..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Renames; a missing source is no error.
 ///
 /// # Errors
@@ -123,7 +206,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
 
 /// Whether the name leads to another file than the open one (or to none).
 pub fn was_replaced(path: &Path, file: &File) -> bool {
-    match (fs::metadata(path), file.metadata()) {
+    match (look_at(path), state_of(file)) {
         (Ok(named), Ok(open)) => (named.dev(), named.ino()) != (open.dev(), open.ino()),
         _ => true,
     }
@@ -135,7 +218,7 @@ pub fn was_replaced(path: &Path, file: &File) -> bool {
 /// What the system says; `InvalidInput` for a fifo, a socket or a directory.
 pub fn open_read(path: &Path) -> io::Result<(File, u64)> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let meta = file.metadata()?;
+    let meta = state_of(&file)?;
     let kind = meta.file_type();
     if kind.is_char_device() {
         // /dev/null is always empty; a terminal can't be read back.

@@ -60,6 +60,14 @@ impl Waker {
         Ok(Waker { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
 
+    /// Another descriptor of the same.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.fd.try_clone()
+    }
+
     /// Makes the descriptor readable. Never blocks; a full counter is already readable.
     pub fn wake(&self) {
         let one = 1u64.to_ne_bytes();

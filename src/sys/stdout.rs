@@ -1,6 +1,7 @@
-//! The daemon's own stdout, which somebody may have stopped reading.
+//! The daemon's own stdout, which somebody may have stopped reading, and its stderr.
 #![allow(unsafe_code)]
 
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use super::poll;
@@ -34,4 +35,9 @@ pub fn print(text: &[u8]) -> usize {
         }
     }
     0
+}
+
+/// Prints a line on stderr. Nobody can be told if that fails.
+pub fn complain(line: &str) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
