@@ -337,7 +337,7 @@ impl World {
         while let Some(broken) = self.events.take_broken() {
             self.bounce(now, broken, out);
         }
-        self.release_sockets(now, out);
+        self.hold_sockets(now, out);
         self.go_on_leaving(now, out);
     }
 

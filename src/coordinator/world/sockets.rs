@@ -132,6 +132,12 @@ impl Sockets {
         sockets.into_iter().collect()
     }
 
+    /// Those that a request holds and that are still to close at some time.
+    fn to_be_held(&self) -> impl Iterator<Item = SocketId> {
+        let all = self.stopping.values().flatten().copied();
+        all.filter(|id| self.all.get(id).is_some_and(|shared| shared.due().is_some()))
+    }
+
     /// The socket of a process, for tests.
     #[cfg(test)]
     pub(super) fn of(&self, process: ProcessId) -> Option<SocketId> {
@@ -237,14 +243,16 @@ impl World {
         closed
     }
 
-    /// What requests held that are answered by now is held no longer.
-    pub(super) fn release_sockets(&mut self, now: Now, out: &mut Vec<Effect>) {
+    /// Sees to what requests for stops hold: no longer once they are answered.
+    pub(super) fn hold_sockets(&mut self, now: Now, out: &mut Vec<Effect>) {
         let all = self.sockets.stopping.keys().copied();
         let answered: Vec<_> = all.filter(|request| !self.requests.is_open(*request)).collect();
+        let mut concerned = Vec::new();
         for request in answered {
-            let held = self.sockets.stop_ends(request);
-            self.settle_sockets(now, held, out);
+            concerned.extend(self.sockets.stop_ends(request));
         }
+        concerned.extend(self.sockets.to_be_held());
+        self.settle_sockets(now, concerned, out);
     }
 
     /// Decides anew about some sockets.

@@ -161,6 +161,22 @@ fn it_is_held_while_others_stop_one_after_another() {
     assert_eq!(play.sleep(1), [CLOSED, "close the socket of 1", "close the socket of 2"]);
 }
 
+/// Its time counts from the end of the last stop, however quick that was.
+#[test]
+fn the_next_stop_renews_it_and_a_stop_of_nothing_does_not() {
+    let mut play = Play::up([alone(fcgi("a", 9_000)), alone(program("b"))]);
+    play.ask(stop(named("a"), WAIT));
+    play.exit("a", 0);
+    play.sleep(1_900);
+    play.ask(stop(named("b"), WAIT));
+    play.sleep(50);
+    assert_eq!(play.exit("b", 0), ["b STOPPED", "2 true"]);
+    play.sleep(1_900);
+    assert_eq!(play.ask(stop(named("b"), WAIT)), ["3 NOT_RUNNING: b"]);
+    assert_eq!(play.sleep(99), NOTHING);
+    assert_eq!(play.sleep(1), [CLOSED]);
+}
+
 #[test]
 fn other_groups_and_other_requests_do_not_hold_it() {
     let mut play = Play::up([alone(fcgi("a", 9_000)), alone(program("slow"))]);
