@@ -750,6 +750,7 @@ impl World {
             // Nothing more will be heard of it.
             self.wake(now, *id, Happening::Settled, out);
             self.members.remove(id);
+            self.bouncing.remove(id);
             self.schedule(*id);
         }
         self.groups.retain(|group| group.options.name != name);

@@ -162,6 +162,12 @@ fn clients_decide_about_a_listener_that_is_to_be_started_again() {
         assert_eq!(play.state("lis"), ProcessState::Stopped);
         assert_eq!(play.world.next_deadline(), None);
     }
+    // Of one that is removed nothing is left.
+    let mut removed = broken();
+    removed.exit("lis", 0);
+    removed.ask(Request::Remove("lis".to_owned()));
+    assert_eq!(removed.sleep(1000), NOTHING);
+    assert!(removed.world.bouncing.is_empty());
     // After a start by a client there is no second one.
     let mut started = broken();
     started.exit("lis", 0);
