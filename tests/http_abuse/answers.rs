@@ -126,8 +126,7 @@ fn streams() {
 
 #[test]
 fn a_stream_that_nobody_reads_ends() {
-    let bed =
-        Bed::with(Limits { unread_time: Duration::from_millis(300), ..Limits::default() }, None);
+    let bed = Bed::with(Limits { unread_time: Duration::from_secs(3), ..Limits::default() }, None);
     let mut idle = bed.unix();
     idle.write_all(b"GET /endless HTTP/1.1\r\n\r\n").unwrap();
     bed.wait_for("the connection", |bed| bed.server.connections() == 1);

@@ -48,8 +48,9 @@ fn wrong_passwords_keep_nobody_from_the_door() {
     let bed = Bed::with(limits, Some(("u", "p")));
     let right = "GET /hello HTTP/1.0\r\nAuthorization: Basic dTpw\r\n\r\n";
     let wrong = "GET /hello HTTP/1.1\r\nAuthorization: Basic dTpx\r\n\r\n";
-    let begin = Instant::now();
+    let mut rounds = Vec::new();
     for _ in 0..100 {
+        let begin = Instant::now();
         let mut guessers: Vec<_> = (0..20).map(|_| bed.tcp()).collect();
         for guesser in &mut guessers {
             guesser.write_all(wrong.as_bytes()).unwrap();
@@ -57,9 +58,12 @@ fn wrong_passwords_keep_nobody_from_the_door() {
         assert_eq!(exchange(&mut bed.tcp(), right).1, "hello");
         assert_eq!(exchange(&mut bed.unix(), right).1, "hello");
         assert!(bed.server.connections() <= 20);
+        rounds.push(begin.elapsed());
     }
-    // Other newcomers are spared for a tenth of a second, which would make this ten.
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    // Other newcomers are spared for a tenth of a second, and each round would take as long. A
+    // busy machine makes some rounds slow, but not all.
+    rounds.sort();
+    assert!(rounds[10] < Duration::from_millis(50), "{rounds:?}");
     let notices = bed.notices.lock().unwrap();
     let told: Vec<_> = notices.iter().map(ToString::to_string).collect();
     let line = "HTTP server: wrong user name or password, answers are slowed: 127.0.0.1";
