@@ -1,6 +1,8 @@
 //! The thread that owns every connection which is idle, half sent or slow to read. One `poll`
 //! waits for all of them and for newcomers; without connections it has no time-out.
 
+mod memory;
+
 use std::io;
 use std::mem;
 use std::ops::ControlFlow;
@@ -98,6 +100,7 @@ impl Acceptor {
         if self.core.is_stopped() {
             self.wind_up()?;
         }
+        self.feed();
         let ready = self.wait();
         self.serve(&ready);
         self.accept_all(&ready);
@@ -161,7 +164,8 @@ impl Acceptor {
         }
         list.extend(self.connections.iter().map(|c| poll::entry(c.as_raw_fd(), c.events())));
         let deadlines = self.connections.iter().map(|connection| connection.deadline());
-        let deadline = deadlines.chain(self.paused_until).chain(room_at).chain(self.ends).min();
+        let others = [self.paused_until, room_at, self.fed_at(now), self.ends];
+        let deadline = deadlines.chain(others.into_iter().flatten()).min();
         let timeout = deadline.map(|deadline| deadline.saturating_duration_since(now));
         match poll::poll(&mut list, timeout) {
             Ok(_) => {
@@ -195,7 +199,9 @@ impl Acceptor {
         for connection in before {
             let fd = connection.as_raw_fd();
             let revents = entries.find(|entry| entry.fd == fd).map_or(0, |entry| entry.revents);
-            if revents != 0 {
+            if revents != 0 && connection.lacks() > 0 {
+                // Its client is gone.
+            } else if revents != 0 {
                 self.step(connection, Connection::advance);
             } else if connection.deadline() <= now {
                 self.step(connection, Connection::expire);

@@ -1,6 +1,7 @@
 //! One connection and the phase it is in. Whoever holds it, acceptor or pool thread, moves it on
 //! with [`Connection::advance`], which never blocks.
 
+mod body;
 mod sending;
 
 use std::io::ErrorKind;
@@ -103,6 +104,11 @@ pub(super) struct Connection {
     output: Output,
     /// Bytes counted in [`Core::hold`].
     held: usize,
+    /// Bytes that [`Core::hold`] refused; the body is not read on without them.
+    lacks: usize,
+    /// When the body began to come, and when the last of it came.
+    began: Instant,
+    heard: Instant,
     /// Whether the socket knows how long a pool thread lingers.
     patient: bool,
     /// Reads and writes left in this turn.
@@ -130,6 +136,9 @@ impl Connection {
             searched: 0,
             output: Output::default(),
             held: 0,
+            lacks: 0,
+            began: now,
+            heard: now,
             patient: false,
             budget: 0,
         })
@@ -156,9 +165,9 @@ impl Connection {
         matches!(self.phase, Phase::Head) && self.input.is_empty()
     }
 
-    /// Whether more of a request can come.
+    /// Whether more of a request is read when it comes.
     pub(super) fn is_receiving(&self) -> bool {
-        matches!(self.phase, Phase::Head | Phase::Body(..))
+        self.lacks == 0 && matches!(self.phase, Phase::Head | Phase::Body(..))
     }
 
     pub(super) fn is_sending(&self) -> bool {
@@ -193,6 +202,8 @@ impl Connection {
     /// What to poll for.
     pub(super) fn events(&self) -> i16 {
         match self.phase {
+            // Nothing but its end, of which `poll` tells anyway.
+            Phase::Body(..) if self.lacks > 0 => 0,
             Phase::Head | Phase::Body(..) | Phase::Draining(_) => poll::IN,
             Phase::Sending(_) => poll::OUT,
             Phase::Withheld(_) => net::HUNG_UP,
@@ -232,8 +243,12 @@ impl Connection {
         }
     }
 
-    /// The deadline has passed: a withheld answer is due, all else is over.
+    /// The deadline has passed: a withheld answer is due, a body that never got its memory is
+    /// refused, all else is over.
     pub(super) fn expire(mut self: Box<Self>) -> Turn {
+        if self.lacks > 0 {
+            return self.give_way();
+        }
         match mem::replace(&mut self.phase, Phase::Head) {
             Phase::Withheld(answer) => {
                 self.load(answer, Vec::new(), Then::Drain);
@@ -329,41 +344,11 @@ impl Connection {
             return Step::Ready(head, body);
         }
         self.input.drain(..end);
-        self.deadline = Instant::now() + self.core.limits.body_time;
+        self.began = Instant::now();
+        self.heard = self.began;
+        self.deadline = self.began + self.core.limits.body_time;
         self.phase = Phase::Body(head, length);
         Step::Again
-    }
-
-    fn step_body(&mut self, length: usize) -> Step {
-        if self.input.len() >= length {
-            return self.take_body(length);
-        }
-        // The buffer grows with what has come, never with what was announced.
-        if self.input.capacity() == self.input.len() {
-            let more = self.input.len().max(FIRST_READ).min(length - self.input.len());
-            let counted = self.input.len() + more;
-            if counted > SMALL_BODY.max(self.held) {
-                if !self.core.hold(counted - self.held) {
-                    self.core.notices.report(Trouble::Bodies, self.peer);
-                    return self.refuse(503);
-                }
-                self.held = counted;
-            }
-            self.input.reserve_exact(more);
-        }
-        self.read()
-    }
-
-    fn take_body(&mut self, length: usize) -> Step {
-        let Phase::Body(head, _) = mem::replace(&mut self.phase, Phase::Head) else {
-            return Step::Close;
-        };
-        let next = self.input.split_off(length);
-        let mut body = mem::replace(&mut self.input, next);
-        if body.capacity() > body.len().saturating_mul(2) {
-            body.shrink_to_fit();
-        }
-        Step::Ready(head, body)
     }
 
     /// One read into the buffer's spare room.
@@ -392,13 +377,6 @@ impl Connection {
         };
         let machine = Machine.node_name();
         marks.is_foreign(&Names { listed: &server.allowed_hosts, listening, machine: &machine })
-    }
-
-    /// The request's body is no longer ours to count.
-    pub(super) fn release_body(&mut self) {
-        if self.held > 0 {
-            self.core.release(mem::take(&mut self.held));
-        }
     }
 
     pub(super) fn socket(&self) -> &OwnedFd {

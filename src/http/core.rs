@@ -25,6 +25,8 @@ pub(super) struct Core {
     /// The acceptor wants to know when a connection ends.
     room_wanted: AtomicBool,
     bodies: AtomicUsize,
+    /// A body waits for memory.
+    memory_wanted: AtomicBool,
     stopped: AtomicBool,
     failed_logins: Mutex<FailedLogins>,
 }
@@ -51,6 +53,7 @@ impl Core {
             unix: AtomicUsize::new(0),
             room_wanted: AtomicBool::new(false),
             bodies: AtomicUsize::new(0),
+            memory_wanted: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             failed_logins: Mutex::default(),
         })
@@ -126,8 +129,23 @@ impl Core {
         self.bodies.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add).is_ok()
     }
 
+    /// Whether so much could be reserved now. If not, what is given back wakes the acceptor.
+    pub(super) fn has_memory(&self, bytes: usize) -> bool {
+        // Before the look, lest what is given back between the two wakes nobody.
+        self.memory_wanted.store(true, Ordering::SeqCst);
+        self.memory_held().saturating_add(bytes) <= self.limits.bodies_bytes
+    }
+
+    /// Bytes reserved for bodies.
+    pub(super) fn memory_held(&self) -> usize {
+        self.bodies.load(Ordering::SeqCst)
+    }
+
     pub(super) fn release(&self, bytes: usize) {
         self.bodies.fetch_sub(bytes, Ordering::SeqCst);
+        if self.memory_wanted.swap(false, Ordering::SeqCst) {
+            self.waker.wake();
+        }
     }
 
     /// Notes a wrong password, and tells of it if the peer's last one is long ago; returns how

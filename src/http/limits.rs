@@ -19,7 +19,7 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Bytes of one request's body.
     pub body_bytes: usize,
-    /// Bytes of all bodies that are being received or answered.
+    /// Bytes of all bodies that are being received or answered, as far as they have come.
     pub bodies_bytes: usize,
     /// Bytes of all answers that wait for slow readers; beyond, the slowest is dropped.
     pub unsent_bytes: usize,
@@ -30,6 +30,10 @@ pub struct Limits {
     /// From the end of the head to the end of the body: for all of it, so that a body sent by
     /// drops ends too.
     pub body_time: Duration,
+    /// Of a body that stops for so long the memory may be given to another body.
+    pub body_quiet: Duration,
+    /// Of one that takes so long, too.
+    pub body_slow: Duration,
     /// How long a reader of an answer may take nothing of it. Also how long a [`super::Stream`]
     /// waits for its reader.
     pub unread_time: Duration,
@@ -80,6 +84,8 @@ impl Default for Limits {
             head_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(60),
             body_time: Duration::from_secs(60),
+            body_quiet: Duration::from_secs(1),
+            body_slow: Duration::from_secs(5),
             unread_time: Duration::from_secs(60),
             linger: Duration::from_millis(5),
             send_time: Duration::from_millis(5),

@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +14,12 @@ use crate::support::rpc::request;
 /// `user:secret` and `user:wrong`.
 pub const RIGHT: &str = "dXNlcjpzZWNyZXQ=";
 const WRONG: &str = "dXNlcjp3cm9uZw==";
+
+/// How long a large request may wait for its answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The largest body that the daemon takes.
+const LARGEST: usize = 16 << 20;
 
 /// One thing that bad clients do.
 pub struct Abuse {
@@ -44,6 +51,30 @@ pub const LIST: &[Abuse] = &[
     }),
     abuse("stalled bodies", |target| {
         hold(target, 100, &[head(1_000_000).as_bytes(), &[b' '; 500_000]].concat())
+    }),
+    abuse("the largest bodies, which stop just before their end", |target| {
+        let begun: Vec<_> = (0..6)
+            .map(|_| {
+                let mut client = target.connect()?;
+                // What the server does not take ends by a time-out.
+                Ok(thread::spawn(move || {
+                    let _ = client.write_all(head(LARGEST).as_bytes());
+                    let _ = client.write_all(&vec![b' '; LARGEST - 1]);
+                    client
+                }))
+            })
+            .collect::<Result<_, String>>()?;
+        let stalled: Vec<_> = begun.into_iter().map(|thread| thread.join()).collect();
+        let body = request("supervisor.getState", "").replace("<params>", &"\n".repeat(12 << 20));
+        let body = body.replace("</params>", "");
+        let call = [head(body.len()).as_bytes(), body.as_bytes()].concat();
+        let honest = target.connect()?;
+        let patience = honest.set_read_timeout(Some(PATIENCE));
+        let patience = patience.and(honest.set_write_timeout(Some(PATIENCE)));
+        patience.map_err(|error| error.to_string())?;
+        let answers = [answer_to(honest, &call), target.answer_by_unix(&call)];
+        drop(stalled);
+        answers.into_iter().collect()
     }),
     abuse("a body of 1 GB", |target| {
         let piece = vec![b' '; 1 << 20];
@@ -174,6 +205,17 @@ fn hold(target: &Target, count: usize, beginning: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// One honest client, who may have to wait for memory.
+fn answer_to(mut client: impl Read + Write, call: &[u8]) -> Result<(), String> {
+    let mut start = [0; 12];
+    let answered = client.write_all(call).and_then(|()| client.read_exact(&mut start));
+    answered.map_err(|error| format!("an honest client had no answer: {error}"))?;
+    match &start {
+        b"HTTP/1.1 200" => Ok(()),
+        other => Err(format!("an honest client got {:?}", String::from_utf8_lossy(other))),
+    }
+}
+
 /// Each of these is owed an answer.
 fn answered(mut clients: Vec<TcpStream>) -> Result<(), String> {
     let call = get_state();
@@ -204,6 +246,14 @@ impl Target {
             .set_write_timeout(Some(Duration::from_secs(2)))
             .map_err(|error| error.to_string())?;
         Ok(stream)
+    }
+
+    fn answer_by_unix(&self, call: &[u8]) -> Result<(), String> {
+        let Some(path) = &self.unix else { return Ok(()) };
+        let client = UnixStream::connect(path).map_err(|error| error.to_string())?;
+        client.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
+        client.set_write_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
+        answer_to(client, call)
     }
 
     /// Sends these on a connection of their own until the server has had enough, and hears what

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod answers;
+mod bodies;
 mod crowds;
 mod doors;
 mod requests;
@@ -94,8 +95,8 @@ impl Bed {
         let parked = Parked::default();
         for _ in 0..POOL {
             let (server, deferred) = (Arc::clone(&server), deferred.clone());
-            let parked = Arc::clone(&parked);
-            pool.push(thread::spawn(move || serve(&server, &deferred, &parked)));
+            let (parked, held) = (Arc::clone(&parked), Arc::clone(&held));
+            pool.push(thread::spawn(move || serve(&server, &deferred, &parked, &held)));
         }
         let tcp = listeners[0].tcp_address().unwrap();
         Bed { server, listeners, directory, tcp, pool, notices, held, parked }
@@ -152,14 +153,23 @@ fn text(body: &str) -> Response {
     Response::new(200).header("Content-Type", "text/plain").body(body)
 }
 
-fn serve(server: &Server<Request>, deferred: &Sender<Request>, parked: &Parked) {
+fn serve(
+    server: &Server<Request>,
+    deferred: &Sender<Request>,
+    parked: &Parked,
+    held: &Mutex<Vec<Request>>,
+) {
     while let Some(work) = server.recv() {
         match work {
             Work::Job(request) => {
                 server.forget(request.as_fd());
                 request.respond(text("job"));
             }
-            Work::Request(request) => match request.path().as_ref() {
+            Work::Request(mut request) => match request.path().as_ref() {
+                "/taken" => {
+                    request.take_body();
+                    held.lock().unwrap().push(request);
+                }
                 "/hello" => request.respond(text("hello")),
                 "/big" => request.respond(text(&"b".repeat(BIG))),
                 "/defer" | "/held" | "/job" => deferred.send(request).unwrap(),

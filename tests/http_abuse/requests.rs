@@ -133,35 +133,6 @@ fn stalled_bodies_hold_no_thread() {
 }
 
 #[test]
-fn all_bodies_together_are_bounded() {
-    let limits = Limits { bodies_bytes: 3 << 20, ..Limits::default() };
-    let bed = Bed::with(limits, None);
-    let mut first = bed.unix();
-    let mut second = bed.unix();
-    let head = format!("POST /p HTTP/1.1\r\nContent-Length: {}\r\n\r\n", 2 << 20);
-    let half = vec![b'x'; (2 << 20) - 1];
-    first.write_all(head.as_bytes()).unwrap();
-    first.write_all(&half).unwrap();
-    second.write_all(head.as_bytes()).unwrap();
-    let mut sender = second.try_clone().unwrap();
-    let sending = thread::spawn(move || sender.write_all(&half));
-    assert!(answer(&mut second).0.starts_with("HTTP/1.1 503 "));
-    assert!(bed.met(Trouble::Bodies));
-    bed.answers();
-    drop(second);
-    let _ = sending.join().unwrap();
-    // What the refused one held is free again, and so is what the answered one held.
-    first.write_all(b"x").unwrap();
-    assert_eq!(answer(&mut first).1, "2097152 /p");
-    for _ in 0..3 {
-        let mut third = bed.tcp();
-        third.write_all(head.as_bytes()).unwrap();
-        third.write_all(&vec![b'x'; 2 << 20]).unwrap();
-        assert_eq!(answer(&mut third).1, "2097152 /p");
-    }
-}
-
-#[test]
 fn large_bodies_arrive_however_they_come() {
     let bed = Bed::new();
     for pieces in [1, 7, 300] {

@@ -51,7 +51,6 @@ impl Connection {
             }
             Then::Drain => {
                 net::end_sending(self.socket.as_fd());
-                self.release_body();
                 self.input = Vec::with_capacity(FIRST_READ);
                 self.deadline = Instant::now() + DRAIN_TIME;
                 self.phase = Phase::Draining(0);
@@ -96,6 +95,7 @@ impl Connection {
     pub(super) fn refuse(&mut self, status: u16) -> Step {
         let answer = self.refusal(status);
         self.input = Vec::new();
+        self.release_body();
         self.load(answer, Vec::new(), Then::Drain);
         Step::Again
     }
