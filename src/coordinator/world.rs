@@ -93,6 +93,16 @@ pub enum Request {
     Remove(String),
 }
 
+impl Request {
+    /// Whether its answer may take as long as its processes do.
+    pub fn waits(&self) -> bool {
+        match self {
+            Request::Start { wait, .. } | Request::Stop { wait, .. } => *wait,
+            Request::Signal { .. } | Request::Add(_) | Request::Remove(_) => false,
+        }
+    }
+}
+
 /// What can happen.
 #[derive(Clone, Debug)]
 pub enum Event {

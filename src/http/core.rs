@@ -27,6 +27,8 @@ pub(super) struct Core {
     bodies: AtomicUsize,
     /// A body waits for memory.
     memory_wanted: AtomicBool,
+    /// See [`super::lease::Lease`].
+    pub(super) leases: AtomicUsize,
     stopped: AtomicBool,
     failed_logins: Mutex<FailedLogins>,
 }
@@ -54,6 +56,7 @@ impl Core {
             room_wanted: AtomicBool::new(false),
             bodies: AtomicUsize::new(0),
             memory_wanted: AtomicBool::new(false),
+            leases: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             failed_logins: Mutex::default(),
         })

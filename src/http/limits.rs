@@ -114,6 +114,8 @@ pub enum Trouble {
     Connections,
     /// The bodies of all requests together are too large: a request was refused.
     Bodies,
+    /// Too many calls wait and too many logs are followed: one more was refused.
+    Leases,
     /// The answers that nobody reads are too large: a connection was dropped.
     Unsent,
     /// Waiting for the connections failed; some were dropped.
@@ -138,6 +140,7 @@ impl Trouble {
             | Trouble::Accept
             | Trouble::Connections
             | Trouble::Bodies
+            | Trouble::Leases
             | Trouble::Unsent
             | Trouble::Poll
             | Trouble::Panic
@@ -167,6 +170,7 @@ impl fmt::Display for HttpNotice {
             Trouble::Accept => "HTTP server: could not accept a connection",
             Trouble::Connections => "HTTP server: all connections are in use, clients must wait",
             Trouble::Bodies => "HTTP server: too many large requests at a time, one was refused",
+            Trouble::Leases => "HTTP server: too many calls wait at a time, one was refused",
             Trouble::Unsent => "HTTP server: too many unread answers, a connection was dropped",
             Trouble::Poll => "HTTP server: could not wait for connections, one was dropped",
             Trouble::Panic => "HTTP server: a defect ended a connection",

@@ -77,9 +77,11 @@ pub fn serve(service: &Arc<Service>, request: Request) {
         }
     };
     let is_unix = request.listener().is_unix();
-    let Some(place) = Place::take(is_unix) else { return request.respond(Response::error(503)) };
+    let (Some(place), Some(lease)) = (Place::take(is_unix), request.lease()) else {
+        return request.respond(Response::error(503));
+    };
     let body = move || {
-        let _place = place;
+        let _places = (place, lease);
         // Whatever ends it, the connection closes with it.
         let _ = stream(request, &path, follower);
     };

@@ -26,6 +26,7 @@ mod date;
 mod defect;
 pub mod describe;
 pub mod head;
+mod lease;
 mod limits;
 pub mod logtail;
 pub mod methods;

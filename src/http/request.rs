@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::access::Asked;
 use super::connection::{Connection, Then};
 use super::head::Head;
+use super::lease::Lease;
 use super::response::{Announce, Extent, Response};
 use super::server;
 use crate::sys::net::{self, ListenerInfo};
@@ -88,6 +89,12 @@ impl Request {
     /// The listener by which it came.
     pub fn listener(&self) -> &Arc<ListenerInfo> {
         self.connection.info()
+    }
+
+    /// Leave to keep the connection until an answer comes from elsewhere, or without an end;
+    /// `None`: too many are kept so already.
+    pub(super) fn lease(&self) -> Option<Lease> {
+        Lease::take(self.connection.core(), self.listener().is_unix())
     }
 
     /// The client's address, as in `127.0.0.1:45310`; `localhost:0` for a unix socket.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::defect::guarded;
 use super::describe;
+use super::lease::Lease;
 use super::methods::{Flow, Service};
 use super::request::Request;
 use super::response::Response;
@@ -39,6 +40,8 @@ pub struct Job {
     out: Vec<u8>,
     /// What the coordinator said to the call that waited.
     answer: Option<Answer>,
+    /// Leave to wait, while it does.
+    lease: Option<Lease>,
     /// The fault of a single call.
     fault: Option<Fault>,
 }
@@ -93,7 +96,7 @@ pub fn serve(service: &Arc<Service>, server: &Arc<Server<Job>>, mut request: Req
         writer.begin_array();
     }
     let name = call.method;
-    let job = Job { request, name, data, form, rest, out, answer: None, fault: None };
+    let job = Job { request, name, data, form, rest, out, answer: None, lease: None, fault: None };
     proceed(service, server, job);
 }
 
@@ -156,6 +159,8 @@ const ANSWER: usize = 32 << 20;
 /// Kept of it for the faults of a multicall's other calls.
 const RESERVE: usize = 1 << 20;
 
+const TOO_MANY_WAIT: &str = "too many calls are waiting; ask again later, or without waiting";
+
 fn too_large() -> Fault {
     let most = ANSWER >> 20;
     let why = format!("the answer would have more than {most} MiB; ask for less at a time");
@@ -167,6 +172,7 @@ fn too_large() -> Fault {
 pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) {
     if let Some(answer) = job.answer.take() {
         server.forget(job.request.as_fd());
+        job.lease = None;
         job.write_answer(&answer);
     }
     while let Some(call) = job.rest.pop_front() {
@@ -184,6 +190,13 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
             }
             Ok(Ok(Flow::Done)) => {}
             Ok(Ok(Flow::Wait(request))) => {
+                if request.waits() {
+                    job.lease = job.request.lease();
+                    if job.lease.is_none() {
+                        job.write_fault(Fault::new(FaultCode::Failed, TOO_MANY_WAIT));
+                        continue;
+                    }
+                }
                 let ticket = server.park(job, |job| job.request.as_fd());
                 let server = Arc::clone(server);
                 let resume = move |answer| server.resume(ticket, |job| job.answer = Some(answer));

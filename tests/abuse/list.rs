@@ -181,7 +181,7 @@ pub const LIST: &[Abuse] = &[
 ];
 
 /// The head of a call with the right password and a body of so many bytes.
-fn head(length: usize) -> String {
+pub fn head(length: usize) -> String {
     format!(
         "POST /RPC2 HTTP/1.1\r\nAuthorization: Basic {RIGHT}\r\nContent-Length: {length}\r\n\r\n"
     )

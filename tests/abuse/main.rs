@@ -20,6 +20,8 @@ mod list;
 mod probe;
 mod tiny;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -107,13 +109,17 @@ fn require(holds: bool, why: impl Into<String>) -> Result<(), String> {
 
 /// A daemon with the programs that the list calls for.
 fn daemon() -> TestDaemon {
+    setup().start()
+}
+
+fn setup() -> Setup {
     let port = support::free_port();
     let section = format!(
         "[inet_http_server]\nport=127.0.0.1:{port}\nusername=user\npassword=secret\n\
          [program:slow]\ncommand=/bin/sleep 1000\nstartsecs=1000\nautostart=false\nnumprocs=100\n\
-         process_name=%(process_num)d\n"
+         process_name=%(process_num)d\nredirect_stderr=true\nstdout_logfile=NONE\n"
     );
-    Setup::new().section(&section).at_port(port).start()
+    Setup::new().section(&section).at_port(port)
 }
 
 #[test]
@@ -143,6 +149,58 @@ fn tiny_http_does_not_stand_it() {
     };
     let outcome = stands(fresh, Duration::from_secs(2));
     assert!(outcome.is_err(), "tiny_http stands the whole list: have it instead of ours");
+}
+
+/// Where 256 descriptors are allowed there are 64 connections, 48 of them for TCP, and 36 of
+/// these may wait.
+#[test]
+fn waiting_calls_leave_connections_to_others() {
+    const WAIT: usize = 36;
+    const CALLS: usize = 80;
+    let _turn = alone();
+    let d = setup().supervisord("minfds=256").prelude("ulimit -n 256").start();
+    let mut calls: Vec<_> = (0..CALLS)
+        .map(|n| {
+            let params = format!("<string>slow:{n}</string><boolean>1</boolean>");
+            let body = request("supervisor.startProcess", &params);
+            let mut call = d.connect_tcp();
+            call.write_all(&[list::head(body.len()).as_bytes(), body.as_bytes()].concat()).unwrap();
+            call.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            call
+        })
+        .collect();
+    // Whoever waits has no answer yet; the others have one, and nothing was done for them.
+    let starting = || (0..CALLS).filter(|n| d.state(&format!("slow:{n}")) == "STARTING").count();
+    wait_for("as many starts", 30, || (starting() == WAIT).then_some(()));
+    let patience = Duration::from_secs(10);
+    let probe = Probe { port: d.port(), unix: Some(d.path("s.sock")), patience };
+    probe.rest().compare(&probe.rest()).unwrap();
+    d.wait_log("ERRO HTTP server: too many calls wait at a time, one was refused*", 5);
+    assert_eq!(d.rpc().call("supervisor.stopAllProcesses", "").map(drop).ok(), Some(()));
+    let mut counts = [0; 2];
+    for call in &mut calls {
+        let answer = rpc_answer(call);
+        let refused = "FAILED: too many calls are waiting; ask again later, or without waiting";
+        assert!(answer.contains(refused) || answer.contains("ABNORMAL_TERMINATION: "), "{answer}");
+        counts[usize::from(answer.contains(refused))] += 1;
+    }
+    assert_eq!(counts, [WAIT, CALLS - WAIT]);
+    // The places are free again.
+    let answer =
+        d.rpc().call("supervisor.startProcess", "<string>slow:0</string><boolean>0</boolean>");
+    assert!(answer.unwrap().contains("<boolean>1</boolean>"));
+}
+
+/// One answer to a call, as it came.
+fn rpc_answer(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"</methodResponse>\n") {
+        let mut piece = [0; 4096];
+        let read = stream.read(&mut piece).unwrap();
+        assert!(read > 0, "closed after {:?}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&piece[..read]);
+    }
+    String::from_utf8(answer).unwrap()
 }
 
 #[test]
