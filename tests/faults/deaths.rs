@@ -42,6 +42,7 @@ fn killed_in_rotation(ground: &Ground) -> Step {
          stdout_logfile_maxbytes=300\nstdout_logfile_backups=20\nstderr_logfile=NONE",
     );
     let mut scene = ground.start(setup)?;
+    scene.begins("a.log.1")?;
     let inode =
         |scene: &Scene<'_>| fs::metadata(scene.d.path("a.log.1")).map_or(0, |meta| meta.ino());
     for _ in 0..4 {
@@ -134,7 +135,7 @@ fn two(ground: &Ground, change: fn(&str) -> String) -> Step {
             Ok(size(&scene.d.path("a.log")) > before)
         })
     };
-    grows("output")?;
+    scene.begins("a.log")?;
     let config = scene.d.path("second.conf");
     fs::write(&config, change(&read(&scene.d.config))).expect("the second's configuration");
     for _ in 0..2 {

@@ -188,7 +188,7 @@ fn told_once(scene: &Scene<'_>, ground: &Ground, name: &str) {
 
 fn reopen_without_directory(ground: &Ground) -> Step {
     let scene = ground.start(with_logs(ground))?;
-    grows(&scene, "logs/a.log")?;
+    scene.begins("logs/a.log")?;
     fs::rename(scene.d.path("logs"), scene.d.path("moved")).expect("the directory moved");
     for _ in 0..3 {
         scene.d.signal(Signal::SIGUSR2);
@@ -205,8 +205,8 @@ fn reopen_without_directory(ground: &Ground) -> Step {
 fn directory_restored(ground: &Ground) -> Step {
     let setup = with_logs(ground).program("b", &steady("%(here)s/logs/b.log", ""));
     let scene = ground.start(setup)?;
-    grows(&scene, "logs/a.log")?;
-    grows(&scene, "logs/b.log")?;
+    scene.begins("logs/a.log")?;
+    scene.begins("logs/b.log")?;
     fs::remove_dir_all(scene.d.path("logs")).expect("the directory's end");
     // One goes on as it was, the other is started again meanwhile.
     scene.order("stopProcess", "b")?;
@@ -225,7 +225,7 @@ fn child_log_full(ground: &Ground) -> Step {
         .program("a", &steady("%(here)s/disk/a.log", ""))
         .program("b", &steady("%(here)s/disk/b.log", "stdout_logfile_maxbytes=1000"));
     let scene = ground.start(setup)?;
-    grows(&scene, "disk/a.log")?;
+    scene.begins("disk/a.log")?;
     let disk = scene.inside("disk");
     fill(&disk);
     // What is left of the logs' last blocks.
@@ -269,7 +269,7 @@ fn file_size_limit(ground: &Ground) -> Step {
     let scene = ground.start(setup)?;
     // The main log is smaller and not meant.
     let larger = || Ok(size(&scene.d.path("a.log")) > 8 * size(&scene.d.path("activity.log")));
-    scene.until(Wrong::StaysBroken, "the log to be large", 30, larger)?;
+    scene.until(Wrong::StaysBroken, "the log to be large", 60, larger)?;
     let limit = |size: &str| {
         let (pid, limit) = (scene.d.pid.to_string(), format!("--fsize={size}"));
         let done = Command::new("prlimit").args(["--pid", &pid, &limit]).status();

@@ -37,13 +37,14 @@ pub struct Ground<'a> {
     findings: RefCell<Vec<Finding>>,
     figures: RefCell<Vec<String>>,
     looks: RefCell<Looks>,
+    skipped: RefCell<Option<String>>,
 }
 
 impl<'a> Ground<'a> {
     pub fn new(side: Side, control: &'a Control) -> Ground<'a> {
         assert!(root(), "these tests make namespaces, mounts and limits: run them as root");
-        let (findings, figures, looks) = Default::default();
-        Ground { side, control, findings, figures, looks }
+        let (findings, figures, looks, skipped) = Default::default();
+        Ground { side, control, findings, figures, looks, skipped }
     }
 
     /// The daemon beside it.
@@ -71,6 +72,16 @@ impl<'a> Ground<'a> {
     /// Looks that were made.
     pub fn looked(&self, looks: Looks) {
         self.looks.borrow_mut().add(looks);
+    }
+
+    /// The row can't be had on this machine.
+    pub fn skip(&self, why: String) {
+        *self.skipped.borrow_mut() = Some(why);
+    }
+
+    /// Why the row can't be had on this machine.
+    pub fn skipped(&self) -> Option<String> {
+        self.skipped.borrow().clone()
     }
 
     pub fn findings(&self) -> Vec<Finding> {

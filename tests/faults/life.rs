@@ -263,8 +263,8 @@ fn suspended(ground: &Ground) -> Step {
          stdout_logfile_maxbytes=0\nstderr_logfile=NONE",
     );
     let scene = ground.start(setup)?;
+    scene.begins("a.log")?;
     let pid = scene.pid("a")?;
-    scene.until(Wrong::Hangs, "output", 20, || Ok(!scene.d.read("a.log").is_empty()))?;
     scene.calm();
     scene.d.signal(Signal::SIGSTOP);
     // What is measured is how long it is away.

@@ -22,6 +22,7 @@ mod deaths;
 mod disks;
 mod finding;
 mod ground;
+mod hang;
 mod life;
 mod output;
 mod probe;
@@ -58,4 +59,9 @@ fn resources() {
 #[test]
 fn requests() {
     row::run("requests", requests::ROWS);
+}
+
+#[test]
+fn hang() {
+    row::run("hang", hang::ROWS);
 }

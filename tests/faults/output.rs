@@ -227,6 +227,7 @@ fn written<'a>(ground: &'a Ground<'a>) -> Step<Scene<'a>> {
          stdout_logfile_maxbytes=20000\nstdout_logfile_backups=50\nstderr_logfile=NONE",
     );
     let scene = ground.start(setup)?;
+    scene.begins("a.log")?;
     larger(&scene, "a.log", 2000)?;
     Ok(scene)
 }

@@ -23,11 +23,18 @@ pub struct Row {
     pub act: fn(&Ground) -> Step,
     /// Supervisor has nothing that could be asked.
     pub ours_alone: bool,
+    /// Why ours does not stand it yet. The day that it does, the row says so and fails.
+    pub known: Option<&'static str>,
 }
 
 /// A row that both can be asked.
 pub const fn row(name: &'static str, act: fn(&Ground) -> Step) -> Row {
-    Row { name, act, ours_alone: false }
+    Row { name, act, ours_alone: false, known: None }
+}
+
+/// One that ours does not stand yet, and why.
+pub const fn known(name: &'static str, act: fn(&Ground) -> Step, why: &'static str) -> Row {
+    Row { name, act, ours_alone: false, known: Some(why) }
 }
 
 /// Rows of one family that run at the same time: they wait most of their time.
@@ -67,7 +74,8 @@ pub fn run(family: &str, rows: &'static [Row]) {
     if side == Side::Theirs {
         return;
     }
-    let fallen: Vec<String> = reports.iter().filter_map(Report::fallen).collect();
+    let fallen = rows.iter().zip(&reports).filter_map(|(row, report)| report.fallen(row.known));
+    let fallen: Vec<String> = fallen.collect();
     assert!(fallen.is_empty(), "{} rows do not stand\n{}", fallen.len(), fallen.join("\n"));
 }
 
@@ -95,6 +103,9 @@ fn report(row: &Row, ground: Ground<'_>) -> Report {
             findings.push(Finding::new(Wrong::Hangs, text.unwrap_or_default()));
         }
     }
+    if let Some(figures) = ground.skipped() {
+        return Report { name: row.name, findings: None, figures };
+    }
     findings.sort_by_key(|finding| finding.wrong);
     let figures = format!("{}, {:.1?} in all", ground.figures(), begin.elapsed());
     Report { name: row.name, findings: Some(findings), figures }
@@ -103,7 +114,7 @@ fn report(row: &Row, ground: Ground<'_>) -> Report {
 impl Report {
     /// `stands`, or all kinds of wrong; after a death nothing else counts.
     fn outcome(&self) -> String {
-        let Some(findings) = &self.findings else { return "-".to_owned() };
+        let Some(findings) = &self.findings else { return "skipped".to_owned() };
         let mut kinds: Vec<Wrong> = findings.iter().map(|finding| finding.wrong).collect();
         kinds.dedup();
         if kinds.first() == Some(&Wrong::Dies) {
@@ -122,9 +133,16 @@ impl Report {
         format!("{}: {} ({}){}", self.name, self.outcome(), self.figures, self.details())
     }
 
-    fn fallen(&self) -> Option<String> {
-        let wrong = self.findings.as_ref().is_some_and(|findings| !findings.is_empty());
-        wrong.then(|| self.line())
+    fn fallen(&self, known: Option<&str>) -> Option<String> {
+        let wrong = !self.findings.as_ref()?.is_empty();
+        match known {
+            None => wrong.then(|| self.line()),
+            Some(why) if wrong => {
+                eprintln!("{}: known, {why}", self.name);
+                None
+            }
+            Some(why) => Some(format!("{}: it stands now, though {why}", self.name)),
+        }
     }
 }
 

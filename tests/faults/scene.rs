@@ -11,11 +11,11 @@ use std::{
 
 use crate::{
     finding::{Finding, Step, Wrong, ensure},
-    ground::{Ground, target},
+    ground::{Ground, size, target},
     probe::{Looks, PATIENCE, Probing},
     support::{
         Side, TestDaemon, alive, all_pids, matches, process_stat, read,
-        rpc::{Connection, members},
+        rpc::{Connection, members, request},
     },
 };
 
@@ -176,6 +176,18 @@ impl<'a> Scene<'a> {
         self.ask(method, &format!("<string>{name}</string><boolean>0</boolean>"))
     }
 
+    /// Calls a method with the name of a process and waits for no answer; whoever asks goes away with
+    /// the connection.
+    pub fn request(&self, method: &str, name: &str) -> Connection {
+        let params = format!("<string>{name}</string><boolean>0</boolean>");
+        let body = request(&format!("supervisor.{method}"), &params);
+        let head = format!("POST /RPC2 HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
+        let mut connection =
+            Connection::unix_within(&self.d.path("s.sock"), PATIENCE).expect("the socket");
+        connection.send(format!("{head}{body}").as_bytes()).expect("a request sent");
+        connection
+    }
+
     /// Name, state and pid of each process.
     pub fn processes(&self) -> Step<Vec<(String, String, i32)>> {
         let answer = self.ask("getAllProcessInfo", "")?;
@@ -211,6 +223,12 @@ impl<'a> Scene<'a> {
         let path = self.d.path(name);
         let relative = path.strip_prefix("/").expect("an absolute path");
         PathBuf::from(format!("/proc/{}/root", self.d.pid)).join(relative)
+    }
+
+    /// Waits until a file of the test's directory has something in it, before anything goes wrong.
+    pub fn begins(&self, name: &str) -> Step {
+        let file = self.inside(name);
+        self.until(Wrong::Hangs, &format!("lines in {name}"), 60, || Ok(size(&file) > 0))
     }
 
     /// The daemon's children.

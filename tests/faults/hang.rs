@@ -1,0 +1,196 @@
+//! File systems that hang: whoever touches them waits, and nobody else.
+
+use std::{fs, path::Path, process::Command};
+
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
+
+use crate::{
+    finding::{Step, Wrong},
+    ground::{Ground, size},
+    row::{Row, known, row},
+    scene::Scene,
+    support::{Setup, copy_fixtures, process_stat, read, wait_for},
+};
+
+pub const ROWS: &[Row] = &[
+    row("a log on a file system that hangs, ten neighbours", hanging_log),
+    row("the main log on a file system that hangs", hanging_main_log),
+    known(
+        "a start while another's log hangs",
+        start_beside,
+        "the child closes its copy of that log before it executes, and a close may wait for the disk",
+    ),
+    row("an exec that hangs is stopped", hanging_exec),
+];
+
+/// The server of the file system; it hangs while the server is stopped.
+struct FileSystem(Pid);
+
+impl FileSystem {
+    fn of(scene: &Scene<'_>) -> FileSystem {
+        let pid = scene.d.read("fs.pid").trim().parse().expect("the server's pid");
+        FileSystem(Pid::from_raw(pid))
+    }
+
+    /// What it has taken up before it stops it would never answer, and who waits for that can't even
+    /// be killed.
+    fn hang(&self) {
+        signal::kill(self.0, Signal::SIGSTOP).expect("the server");
+        let stopped = || process_stat(self.0.as_raw()).filter(|stat| stat.state == 'T');
+        wait_for("the server to stop", 20, stopped);
+    }
+
+    fn go_on(&self) {
+        signal::kill(self.0, Signal::SIGCONT).expect("the server");
+    }
+}
+
+/// With the server the file system ends, and all who wait for it are released.
+impl Drop for FileSystem {
+    fn drop(&mut self) {
+        let _ = signal::kill(self.0, Signal::SIGKILL);
+    }
+}
+
+/// Mounts it at `disk`, for the daemon alone. `None`, with the reason told: it can't be done here.
+fn mounted(ground: &Ground, setup: Setup) -> Option<Setup> {
+    copy_fixtures(&["hanging_fs"], &setup.path(""));
+    fs::create_dir(setup.path("disk")).expect("a directory to mount at");
+    let [server, disk, pidfile, probe] =
+        ["hanging_fs", "disk", "fs.pid", "probe.pid"].map(|name| setup.path(name));
+    let possible = Command::new("unshare")
+        .args(["--mount", "/bin/sh", "-c", "\"$0\" \"$1\" \"$2\" && kill $(cat \"$2\")"])
+        .args([&server, &disk, &probe])
+        .output()
+        .expect("unshare");
+    let _ = fs::remove_file(&probe);
+    if !possible.status.success() {
+        let why = String::from_utf8_lossy(&possible.stderr).trim().to_owned();
+        ground.skip(format!("FUSE can't be had here: {why}"));
+        return None;
+    }
+    let [server, disk, pidfile] = [server, disk, pidfile].map(|path| path.display().to_string());
+    let start = format!("{server} {disk} {pidfile} /usr/bin/tail");
+    Some(setup.launcher(&["unshare", "--mount"]).prelude(&start))
+}
+
+/// Writes so many lines a second to this log.
+fn counter(rate: u32, log: &str) -> String {
+    format!(
+        "command=%(here)s/counter {rate}\nstartsecs=0\nstopwaitsecs=1\n\
+         stdout_logfile=%(here)s/{log}\nstdout_logfile_maxbytes=0\nstderr_logfile=NONE"
+    )
+}
+
+fn grows(scene: &Scene<'_>, file: &Path, wrong: Wrong) -> Step {
+    let before = size(file);
+    scene.until(wrong, &format!("lines in {}", file.display()), scene.healed(), || {
+        Ok(size(file) > before)
+    })
+}
+
+fn hanging_log(ground: &Ground) -> Step {
+    let mut setup = ground.setup().program("a", &counter(500, "disk/a.log"));
+    for number in 0..10 {
+        setup = setup.program(&format!("n{number}"), &counter(100, &format!("n{number}.log")));
+    }
+    let Some(setup) = mounted(ground, setup) else { return Ok(()) };
+    let scene = ground.start(setup)?;
+    let disk = FileSystem::of(&scene);
+    let log = scene.inside("disk/a.log");
+    scene.begins("disk/a.log")?;
+    for number in 0..10 {
+        scene.begins(&format!("n{number}.log"))?;
+    }
+    disk.hang();
+    scene.probed(10)?;
+    for number in 0..10 {
+        grows(&scene, &scene.d.path(&format!("n{number}.log")), Wrong::Delays)?;
+    }
+    // It ends, and can't be started again yet.
+    scene.order("stopProcess", "a")?;
+    scene.becomes("a", "STOPPED", 20)?;
+    let asker = scene.request("startProcess", "a");
+    scene.probed(10)?;
+    disk.go_on();
+    drop(asker);
+    scene.becomes("a", "RUNNING", scene.healed())?;
+    grows(&scene, &log, Wrong::StaysBroken)?;
+    scene.order("stopProcess", "a")?;
+    scene.becomes("a", "STOPPED", 20)?;
+    let text = read(&log);
+    ground.tell(format!("{} lines", text.lines().count()));
+    scene.ends(&[("n0", "RUNNING"), ("n9", "RUNNING")], &["n*.log", "disk", "fs.pid"])
+}
+
+fn hanging_main_log(ground: &Ground) -> Step {
+    let setup = ground.setup().supervisord("logfile=%(here)s/disk/main.log").program(
+        "blip",
+        "command=/bin/sleep 1000\nstartsecs=0\nstdout_logfile=NONE\nstderr_logfile=NONE",
+    );
+    let Some(setup) = mounted(ground, setup) else { return Ok(()) };
+    let scene = ground.start(setup)?;
+    let disk = FileSystem::of(&scene);
+    let log = scene.inside("disk/main.log");
+    disk.hang();
+    scene.order("stopProcess", "blip")?;
+    scene.becomes("blip", "STOPPED", 20)?;
+    scene.probed(10)?;
+    disk.go_on();
+    let told = || Ok(read(&log).matches(" stopped: blip (").count() == 1);
+    scene.until(Wrong::LosesOutput, "all lines of the main log", scene.healed(), told)?;
+    scene.ends(&[("blip", "STOPPED")], &["disk", "fs.pid"])
+}
+
+fn start_beside(ground: &Ground) -> Step {
+    let sleep = "command=/bin/sleep 1000\nautostart=false\nstartsecs=0\nstdout_logfile=NONE\n\
+         stderr_logfile=NONE";
+    let setup = ground.setup().program("a", &counter(500, "disk/a.log")).program("blip", sleep);
+    let Some(setup) = mounted(ground, setup) else { return Ok(()) };
+    let scene = ground.start(setup)?;
+    let disk = FileSystem::of(&scene);
+    scene.begins("disk/a.log")?;
+    disk.hang();
+    scene.probed(3)?;
+    let asker = scene.request("startProcess", "blip");
+    let started = scene.becomes("blip", "RUNNING", scene.healed());
+    ground.expect(Wrong::Delays, started.is_ok(), || "it starts when the disk is back".to_owned());
+    scene.probed(3)?;
+    disk.go_on();
+    drop(asker);
+    scene.ends(&[("a", "RUNNING"), ("blip", "RUNNING")], &["disk", "fs.pid"])
+}
+
+fn hanging_exec(ground: &Ground) -> Step {
+    let setup = ground.setup();
+    // What is executed is there, what it is executed by is not.
+    let script = format!("#!{}/tail -f\n", setup.path("disk").display());
+    let lines = "autostart=false\nstartsecs=0\nstopwaitsecs=1\nstdout_logfile=NONE\n\
+         stderr_logfile=NONE";
+    let setup = setup
+        .script("script", &script)
+        .program("x", &format!("command=%(here)s/script\n{lines}"))
+        .program("y", &format!("command=%(here)s/disk/tail -f %(here)s/script\n{lines}"));
+    let Some(setup) = mounted(ground, setup) else { return Ok(()) };
+    let scene = ground.start(setup)?;
+    let disk = FileSystem::of(&scene);
+    disk.hang();
+    for name in ["x", "y"] {
+        // Whoever asks may wait for it, and nobody else.
+        let asker = scene.request("startProcess", name);
+        scene.probed(5)?;
+        let stopper = scene.request("stopProcess", name);
+        scene.becomes(name, "STOPPED", 1 + scene.healed())?;
+        drop((asker, stopper));
+    }
+    scene.probed(5)?;
+    disk.go_on();
+    for name in ["x", "y"] {
+        scene.order("startProcess", name)?;
+        scene.becomes(name, "RUNNING", scene.healed())?;
+    }
+    scene.ends(&[("x", "RUNNING"), ("y", "RUNNING")], &["disk", "fs.pid", "script"])
+}
