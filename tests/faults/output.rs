@@ -29,6 +29,7 @@ pub const ROWS: &[Row] = &[
     row("100,000 one-byte writes a second", tiny_writes),
     row("40 children write a megabyte each and exit at once", megabytes),
     row("a grandchild keeps the pipe and writes on", grandchild),
+    row("a grandchild's last words, with drain_timeout", last_words),
     row("a child closes its stdout and lives on", closed_stdout),
     row("a child's log renamed from outside", log_renamed),
     row("a child's log deleted from outside", log_deleted),
@@ -196,6 +197,23 @@ fn grandchild(ground: &Ground) -> Step {
     let text = scene.d.read("a.log");
     let lines = text.lines().filter(|line| *line == "parent").count();
     ground.expect(Wrong::LosesOutput, lines == 5, || format!("{lines} lines of 5 parents"));
+    scene.ends(&[("a", "EXITED")], &["a.log"])
+}
+
+fn last_words(ground: &Ground) -> Step {
+    let setup =
+        ground.setup().script("parent", "#!/bin/sh\nsetsid \"$1\" 100 50 &\nexit 0\n").program(
+            "a",
+            "command=%(here)s/parent %(here)s/counter\nautostart=false\nautorestart=false\n\
+             startsecs=0\ndrain_timeout=60\nstdout_logfile=%(here)s/a.log\nstderr_logfile=NONE",
+        );
+    let scene = ground.start(setup)?;
+    let before = scene.holds();
+    scene.order("startProcess", "a")?;
+    scene.becomes("a", "EXITED", scene.healed())?;
+    let lines = || scene.d.read("a.log").lines().count();
+    scene.until(Wrong::LosesOutput, "all lines", 20, || Ok(lines() == 50))?;
+    scene.holds_no_more_than(before)?;
     scene.ends(&[("a", "EXITED")], &["a.log"])
 }
 

@@ -122,9 +122,17 @@ impl Looks {
             if usual > beside * 10 + Duration::from_millis(50) {
                 return Some(format!("{name}: {usual:.1?} in the middle, {beside:.1?} beside it"));
             }
-            let (once, beside) = (worst(&self.samples, part), worst(&self.control, part));
+            // A machine with much to do lets one look wait long, but rarely two.
+            let [(once, twice), (beside, _)] = [&self.samples, &self.control].map(|all| {
+                let mut all: Vec<Duration> = all.iter().map(part).collect();
+                all.sort_unstable();
+                let mut last = all.into_iter().rev();
+                (last.next().unwrap_or_default(), last.next().unwrap_or_default())
+            });
             let most = beside * 10 + Duration::from_secs(1);
-            (once > most).then(|| format!("{name}: {once:.1?} at worst, {beside:.1?} beside it"))
+            (twice > most || once > most + PATIENCE / 2).then(|| {
+                format!("{name}: {once:.1?} and {twice:.1?} at worst, {beside:.1?} beside it")
+            })
         })
     }
 }
