@@ -46,6 +46,8 @@ pub struct Scene<'a> {
 pub struct Child {
     /// As the daemon numbers it, in its namespace.
     pub pid: i32,
+    /// As the machine does.
+    pub outside: i32,
     pub zombie: bool,
 }
 
@@ -71,7 +73,9 @@ impl<'a> Scene<'a> {
         let Some(probing) = self.probing.borrow_mut().take() else { return };
         let looks = probing.stop();
         match (&looks.failed, looks.delay()) {
-            (Some(why), _) if self.lives() => self.ground.found(Wrong::Hangs, why.clone()),
+            (Some(why), _) if self.goes_on().is_ok() => {
+                self.ground.found(Wrong::Hangs, why.clone())
+            }
             (None, Some(why)) => self.ground.found(Wrong::Delays, why),
             _ => {}
         }
@@ -86,7 +90,7 @@ impl<'a> Scene<'a> {
             // One in vain is enough, and each takes long.
             let failed = self.looks().failed;
             if failed.is_some() {
-                self.alive()?;
+                self.goes_on()?;
             }
             failed.map_or(Ok(seen(self) >= until), |why| Err(Finding::new(Wrong::Hangs, why)))
         })
@@ -126,6 +130,17 @@ impl<'a> Scene<'a> {
         alive(self.d.pid)
     }
 
+    /// The daemon lives, and not only because it has not come to its end yet: it closes its
+    /// connections first.
+    fn goes_on(&self) -> Step {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < deadline {
+            self.alive()?;
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     /// The daemon lives.
     pub fn alive(&self) -> Step {
         ensure(Wrong::Dies, self.lives(), || {
@@ -161,12 +176,7 @@ impl<'a> Scene<'a> {
         let answer = Connection::unix_within(&self.d.path("s.sock"), PATIENCE)
             .and_then(|mut connection| connection.call(&format!("supervisor.{method}"), params));
         answer.or_else(|error| {
-            // What ends it closes its connections first.
-            let deadline = Instant::now() + Duration::from_secs(1);
-            while Instant::now() < deadline {
-                self.alive()?;
-                thread::sleep(Duration::from_millis(20));
-            }
+            self.goes_on()?;
             Err(Finding::new(Wrong::Hangs, format!("{method}: {error}")))
         })
     }
@@ -241,7 +251,8 @@ impl<'a> Scene<'a> {
             let status = read(format!("/proc/{pid}/status").as_ref());
             let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
             let inner = line.and_then(|line| line.split_whitespace().last()?.parse().ok());
-            found.insert(Child { pid: inner.unwrap_or(pid), zombie: stat.state == 'Z' });
+            let (inner, zombie) = (inner.unwrap_or(pid), stat.state == 'Z');
+            found.insert(Child { pid: inner, outside: pid, zombie });
         }
         found
     }
@@ -328,21 +339,24 @@ impl<'a> Scene<'a> {
         self.order("startProcess", "guest")?;
         self.becomes("guest", "RUNNING", self.healed())?;
         let pid = self.pid("guest")?;
-        let outside = all_pids().into_iter().find(|outer| {
-            let status = read(format!("/proc/{outer}/status").as_ref());
-            let is = process_stat(*outer).is_some_and(|stat| stat.parent == self.d.pid);
-            is && status.lines().any(|line| {
-                line.strip_prefix("NSpid:")
-                    .is_some_and(|pids| pids.split_whitespace().last() == Some(&pid.to_string()))
-            })
-        });
-        let status = read(format!("/proc/{}/status", outside.unwrap_or(pid)).as_ref());
+        let status = || {
+            let found = self.children().into_iter().find(|child| child.pid == pid);
+            let outside = found.map_or(0, |child| child.outside);
+            read(format!("/proc/{outside}/status").as_ref())
+        };
+        // Until it executes it is the daemon's copy.
+        self.until(Wrong::Hangs, "the guest's program", self.healed(), || {
+            Ok(status().starts_with("Name:\tsleep\n"))
+        })?;
+        let status = status();
         let of = |field: &str| status.lines().find_map(|line| line.strip_prefix(field));
-        let numbers: Vec<&str> = of("Uid:").into_iter().flat_map(str::split_whitespace).collect();
+        let numbers = |field| of(field).into_iter().flat_map(str::split_whitespace).collect();
+        let (users, groups): (Vec<&str>, Vec<&str>) = (numbers("Uid:"), numbers("Gid:"));
         let nobody = nix::unistd::User::from_name("nobody").expect("the users").expect("nobody");
-        let nobody = nobody.uid.to_string();
-        self.ground.expect(Wrong::Privileges, numbers == [nobody.as_str(); 4], || {
-            format!("a program of nobody has {numbers:?}")
+        let (user, group) = (nobody.uid.to_string(), nobody.gid.to_string());
+        let own = users == [user.as_str(); 4] && groups == [group.as_str(); 4];
+        self.ground.expect(Wrong::Privileges, own, || {
+            format!("a program of nobody has {users:?} and {groups:?}")
         });
         self.order("stopProcess", "guest")?;
         self.becomes("guest", "STOPPED", self.healed())
