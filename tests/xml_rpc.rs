@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use minder::xml_rpc::{
-    Call, Fault, ParseError, Value, Writer, parse_answer, parse_call, write_answer, write_call,
-    write_fault,
+    Call, Fault, Logs, ParseError, Value, Writer, parse_answer, parse_call, write_answer,
+    write_call, write_fault,
 };
 
 fn answer(value: &Value) -> String {
@@ -164,9 +164,33 @@ mod written {
     #[test]
     fn bytes_that_are_no_text_are_replaced() {
         let mut out = Vec::new();
-        Writer::new(&mut out).string_lossy(b"\xbcut \xe2\x82\xac < \xe2\x82");
+        Writer::new(&mut out).log(b"\xbcut \xe2\x82\xac < \xe2\x82");
         let wanted = "<value><string>\u{fffd}ut \u{20ac} &lt; \u{fffd}</string></value>\n";
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
+    }
+
+    #[test]
+    fn who_asks_gets_every_byte_of_a_log() {
+        let sent = |bytes: &[u8]| {
+            let mut out = Vec::new();
+            let mut writer = Writer::new(&mut out).with_logs(Logs::Exactly);
+            writer.begin_answer();
+            writer.log(bytes);
+            writer.end_answer();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(sent(b"\xbcut").contains("<value><base64>vHV0</base64></value>\n"));
+        assert!(sent(b"plain\r\n").contains("<string>plain&#13;\n</string>"));
+        let every: Vec<u8> = (0..=255).collect();
+        let texts = ["", "a<b>&\r\n", "\u{1b}[1m", "\u{fffe}", "]]>", "h\u{e9}\r"];
+        let all = texts.map(str::as_bytes).into_iter().chain([every.as_slice(), b"\xe2\x82"]);
+        for bytes in all {
+            let value = parse_answer(sent(bytes).as_bytes()).unwrap().unwrap();
+            assert_eq!(value.as_bytes(), Some(bytes), "{bytes:?}");
+        }
+        assert_eq!(Logs::asked_for(Some("base64")), Logs::Exactly);
+        assert_eq!(Logs::asked_for(Some("")), Logs::Text);
+        assert_eq!(Logs::asked_for(None), Logs::Text);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::response::{read_body, read_head};
 use super::stream::{Background, copy_to_stdout, follow_several};
 use super::url::Address;
 use super::visible::Shown;
-use crate::xml_rpc::{Value, parse_answer, write_call};
+use crate::xml_rpc::{Logs, Value, parse_answer, write_call};
 
 /// No answer of a daemon is longer; what is has gone astray.
 const MOST_ANSWER_BYTES: usize = 256 * 1024 * 1024;
@@ -163,6 +163,7 @@ impl Transport for HttpClient {
         let address = Address::parse(&server.url).map_err(CallError::BadUrl)?;
         let mut request = head(server, &address, "POST", "/RPC2");
         request.extend_from_slice(b"Content-Type: text/xml\r\nAccept: text/xml\r\n");
+        request.extend_from_slice(format!("{}: {}\r\n", Logs::HEADER, Logs::BASE64).as_bytes());
         request.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
         request.extend_from_slice(&body);
         let answer = self.exchange(server, &request)?;

@@ -23,6 +23,7 @@ fn push(out: &mut String, value: &Value) {
         Value::Int(number) => out.push_str(&number.to_string()),
         Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
         Value::String(text) => push_string(out, text),
+        Value::Bytes(bytes) => push_string(out, &String::from_utf8_lossy(bytes)),
         // JSON has no other numbers.
         Value::Double(number) if number.is_finite() => out.push_str(&number.to_string()),
         Value::Double(_) | Value::Nil => out.push_str("null"),

@@ -103,11 +103,11 @@ impl Service {
                 // Who was told of something finds its line.
                 self.logger.flush(LINES_AWAITED);
                 let bytes = read_main_log(&view, offset, length)?;
-                w.string_lossy(&bytes);
+                w.log(&bytes);
             }
             Method::ReadProcessLog { name, channel, offset, length } => {
                 let bytes = read_process_log(view.process(&name)?, channel, offset, length)?;
-                w.string_lossy(&bytes);
+                w.log(&bytes);
             }
             Method::TailProcessLog { name, channel, offset, length } => {
                 tail_process_log(view.process(&name)?, channel, offset, length, w)?;
@@ -353,7 +353,7 @@ fn tail_process_log(
         }
     };
     w.begin_array();
-    w.string_lossy(&bytes);
+    w.log(&bytes);
     w.int(offset);
     w.bool(overflow);
     w.end_array();

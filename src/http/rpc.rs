@@ -17,7 +17,7 @@ use crate::config::quote::quote;
 use crate::coordinator::waiters::Answer;
 use crate::rpc::fault::{Fault, FaultCode};
 use crate::rpc::method::{self, Method};
-use crate::xml_rpc::{self, Value, Writer};
+use crate::xml_rpc::{self, Logs, Value, Writer};
 
 /// Calls in one multicall.
 const CALLS: usize = 1000;
@@ -35,6 +35,7 @@ pub struct Job {
     /// The beginning of what the client sent, likewise.
     data: Vec<u8>,
     form: Form,
+    logs: Logs,
     rest: VecDeque<Result<Method, Fault>>,
     /// The answer so far.
     out: Vec<u8>,
@@ -58,6 +59,7 @@ pub fn serve(service: &Arc<Service>, server: &Arc<Server<Job>>, mut request: Req
     if request.method() != "POST" {
         return request.respond(Response::error(400));
     }
+    let logs = Logs::asked_for(request.header(Logs::HEADER));
     let mut data = request.take_body();
     let call = match guarded(|| xml_rpc::parse_call(&data)) {
         Ok(Ok(call)) => call,
@@ -96,7 +98,8 @@ pub fn serve(service: &Arc<Service>, server: &Arc<Server<Job>>, mut request: Req
         writer.begin_array();
     }
     let name = call.method;
-    let job = Job { request, name, data, form, rest, out, answer: None, lease: None, fault: None };
+    let job =
+        Job { request, name, data, form, logs, rest, out, answer: None, lease: None, fault: None };
     proceed(service, server, job);
 }
 
@@ -182,7 +185,7 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
             job.write_fault(too_large());
             continue;
         }
-        let mut writer = Writer::new(&mut job.out);
+        let mut writer = Writer::new(&mut job.out).with_logs(job.logs);
         match guarded(|| call.and_then(|method| service.execute(method, &mut writer))) {
             Ok(Ok(Flow::Done)) if job.out.len() > ANSWER => {
                 job.out.truncate(written);

@@ -277,6 +277,7 @@ impl Params<'_> {
             Some(Value::Int(n)) => *n != 0,
             Some(Value::Double(d)) => *d != 0.0,
             Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Bytes(bytes)) => !bytes.is_empty(),
             Some(Value::Nil) => false,
             Some(Value::Array(items)) => !items.is_empty(),
             Some(Value::Struct(members)) => !members.is_empty(),

@@ -11,7 +11,7 @@ mod write;
 
 pub use parse::{Call, Fault, ParseError, parse_answer, parse_call};
 pub use tree::whole_number;
-pub use write::{Writer, write_answer, write_call, write_fault};
+pub use write::{Logs, Writer, write_answer, write_call, write_fault};
 
 /// A value that a call or an answer carries.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub enum Value {
     Bool(bool),
     /// `<string>`, bare text, `<base64>` of UTF-8 text, and the text of unknown elements.
     String(String),
+    /// `<base64>` of other bytes; in answers to who asked for them alone.
+    Bytes(Vec<u8>),
     /// `<double>`.
     Double(f64),
     /// `<nil/>`; never sent.

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use super::Value;
-use super::tree::{self, Limits};
+use super::tree::{self, Rules, Texts};
 
 /// A request holds no more than this: beyond any use, and small enough for any box.
-const CALL_LIMITS: Limits = Limits { depth: 64, values: 100_000 };
+const CALL_RULES: Rules = Rules { depth: 64, values: 100_000, texts: Texts::Xml };
 
 /// An answer comes from the daemon that was asked: a hundred thousand programs fit.
-const ANSWER_LIMITS: Limits = Limits { depth: 64, values: 4_000_000 };
+const ANSWER_RULES: Rules = Rules { depth: 64, values: 4_000_000, texts: Texts::AsSent };
 
 /// A request that could be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,7 @@ pub fn parse_call(body: &[u8]) -> Result<Call, ParseError> {
     if !is_legal(text) {
         return Err(ParseError::NotWellFormed);
     }
-    let found = tree::read(text, CALL_LIMITS)?;
+    let found = tree::read(text, CALL_RULES)?;
     match found.method {
         Some(method) if !method.is_empty() => {
             Ok(Call { method, params: found.params.unwrap_or_default() })
@@ -72,14 +72,14 @@ pub fn parse_call(body: &[u8]) -> Result<Call, ParseError> {
 
 /// Reads an answer: its one value, or the fault.
 ///
-/// Log texts of an older daemon may hold bytes that XML forbids; they are taken as
-/// they come.
+/// Supervisor's daemon sends log texts with characters that XML forbids, and with carriage returns
+/// that are no line ends; they are taken as they come.
 ///
 /// # Errors
 /// See [`ParseError`].
 pub fn parse_answer(body: &[u8]) -> Result<Result<Value, Fault>, ParseError> {
     let text = String::from_utf8_lossy(body);
-    let found = tree::read(&text, ANSWER_LIMITS)?;
+    let found = tree::read(&text, ANSWER_RULES)?;
     if let Some(fault) = found.fault {
         let code = fault.member("faultCode").and_then(Value::as_int);
         let text = fault.member("faultString").and_then(Value::as_str);
@@ -96,7 +96,7 @@ pub fn parse_answer(body: &[u8]) -> Result<Result<Value, Fault>, ParseError> {
 }
 
 /// Whether no character is one that XML 1.0 forbids, anywhere.
-fn is_legal(text: &str) -> bool {
+pub(super) fn is_legal(text: &str) -> bool {
     // Almost every text is free of these bytes; only then the characters are looked at.
     let suspect =
         |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0xEF;

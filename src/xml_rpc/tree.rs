@@ -15,13 +15,24 @@ use quick_xml::reader::Reader;
 
 use super::{ParseError, Value};
 
-/// How much a text may hold.
+/// What a document may hold.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct Rules {
     /// Elements within each other.
     pub depth: usize,
     /// Values in parameters, arrays and structs.
     pub values: usize,
+    /// What becomes of texts.
+    pub texts: Texts,
+}
+
+/// How texts are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// As XML has it: a line ends with a line feed, however it was sent, and base64 is of a text.
+    Xml,
+    /// Every byte as it was sent.
+    AsSent,
 }
 
 /// What the text held, in whatever place: of each the last one counts.
@@ -33,9 +44,9 @@ pub(super) struct Found {
 }
 
 /// Reads a whole document.
-pub(super) fn read(text: &str, limits: Limits) -> Result<Found, ParseError> {
+pub(super) fn read(text: &str, rules: Rules) -> Result<Found, ParseError> {
     let mut reader = Reader::from_str(text);
-    let mut tree = Tree::new(limits);
+    let mut tree = Tree::new(rules);
     let mut at_start = true;
     loop {
         let event = reader.read_event().map_err(|_| ParseError::NotWellFormed)?;
@@ -46,8 +57,14 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Found, ParseError> {
                 tree.close()?;
             }
             Event::End(_) => tree.close()?,
-            Event::Text(text) if !text.contains("]]>") => tree.text(text.xml10_content())?,
-            Event::CData(text) if !tree.frames.is_empty() => tree.text(text.xml10_content())?,
+            Event::Text(text) if !text.contains("]]>") => tree.text(match rules.texts {
+                Texts::Xml => text.xml10_content(),
+                Texts::AsSent => text.into_inner(),
+            })?,
+            Event::CData(text) if !tree.frames.is_empty() => tree.text(match rules.texts {
+                Texts::Xml => text.xml10_content(),
+                Texts::AsSent => text.into_inner(),
+            })?,
             Event::GeneralRef(name) if !tree.frames.is_empty() => {
                 tree.text(Cow::Owned(resolve(&name)?.to_string()))?;
             }
@@ -167,17 +184,17 @@ struct Tree<'t> {
     frames: Vec<Frame<'t>>,
     root_seen: bool,
     values: usize,
-    limits: Limits,
+    rules: Rules,
     found: Found,
 }
 
 impl<'t> Tree<'t> {
-    fn new(limits: Limits) -> Tree<'t> {
-        Tree { frames: Vec::new(), root_seen: false, values: 0, limits, found: Found::default() }
+    fn new(rules: Rules) -> Tree<'t> {
+        Tree { frames: Vec::new(), root_seen: false, values: 0, rules, found: Found::default() }
     }
 
     fn open(&mut self, start: &BytesStart<'_>) -> Result<(), ParseError> {
-        if self.frames.len() >= self.limits.depth {
+        if self.frames.len() >= self.rules.depth {
             return Err(ParseError::TooLarge);
         }
         match self.frames.last_mut() {
@@ -241,13 +258,13 @@ impl<'t> Tree<'t> {
             Tag::Fault => self.found.fault = frame.first.take(),
             _ => {}
         }
-        value(frame)
+        value(frame, self.rules.texts)
     }
 
     /// Adds to the innermost element, if there is still room.
     fn keep(&mut self, add: impl FnOnce(&mut Frame<'t>)) -> Result<(), ParseError> {
         self.values += 1;
-        if self.values > self.limits.values {
+        if self.values > self.rules.values {
             return Err(ParseError::TooLarge);
         }
         if let Some(parent) = self.frames.last_mut() {
@@ -267,7 +284,7 @@ fn member(frame: Frame<'_>) -> Result<(String, Value), ParseError> {
 }
 
 /// What a closed element is worth.
-fn value(frame: Frame<'_>) -> Result<Value, ParseError> {
+fn value(frame: Frame<'_>, texts: Texts) -> Result<Value, ParseError> {
     let text = frame.text;
     match frame.tag {
         Tag::Int => whole_number(&text).map(Value::Int).ok_or(ParseError::NotWellFormed),
@@ -280,7 +297,7 @@ fn value(frame: Frame<'_>) -> Result<Value, ParseError> {
         // No method takes one, so the text is as good as a date.
         Tag::DateTime if is_date_time(&text) => Ok(Value::String(text.into_owned())),
         Tag::DateTime => Err(ParseError::NotWellFormed),
-        Tag::Base64 => base64_text(&text).map(Value::String),
+        Tag::Base64 => base64(&text, texts),
         Tag::Data => Ok(Value::Array(frame.items)),
         Tag::Struct => Ok(Value::Struct(frame.members)),
         Tag::Array | Tag::Param => frame.first.ok_or(ParseError::NotWellFormed),
@@ -327,9 +344,9 @@ fn is_date_time(text: &str) -> bool {
         && within(15, 0, 61)
 }
 
-/// Text in base64. What is not of its alphabet is passed over, and so is all behind the
+/// What is sent in base64. What is not of its alphabet is passed over, and so is all behind the
 /// padding.
-fn base64_text(text: &str) -> Result<String, ParseError> {
+fn base64(text: &str, texts: Texts) -> Result<Value, ParseError> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &alphabet::STANDARD,
         GeneralPurposeConfig::new()
@@ -354,7 +371,11 @@ fn base64_text(text: &str) -> Result<String, ParseError> {
         return Err(ParseError::NotWellFormed);
     }
     let bytes = LENIENT.decode(digits).map_err(|_| ParseError::NotWellFormed)?;
-    String::from_utf8(bytes).map_err(|_| ParseError::NotWellFormed)
+    match (String::from_utf8(bytes), texts) {
+        (Ok(text), _) => Ok(Value::String(text)),
+        (Err(error), Texts::AsSent) => Ok(Value::Bytes(error.into_bytes())),
+        (Err(_), Texts::Xml) => Err(ParseError::NotWellFormed),
+    }
 }
 
 /// Whether what follows the name can be attributes. Duplicates are not looked for: that

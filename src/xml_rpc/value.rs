@@ -12,6 +12,16 @@ impl Value {
         }
     }
 
+    /// The bytes of a string, or those that are none.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Value::String(text) => Some(text.as_bytes()),
+            Value::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The number of an integer.
     #[must_use]
     pub fn as_int(&self) -> Option<i64> {

@@ -3,7 +3,11 @@
 //! Large answers are written member by member with [`Writer`], without building a
 //! [`Value`] first; `write_answer` goes the same way.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::Value;
+use super::parse::is_legal;
 
 const DECLARATION: &[u8] = b"<?xml version='1.0'?>\n";
 const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
@@ -53,12 +57,41 @@ pub fn write_call(method: &str, params: &[Value]) -> Vec<u8> {
 #[derive(Debug)]
 pub struct Writer<'a> {
     out: &'a mut Vec<u8>,
+    logs: Logs,
+}
+
+/// How the bytes of a log go where they are no text that XML can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logs {
+    /// As a string in which U+FFFD stands for what XML can't carry: any client can read it.
+    Text,
+    /// As `<base64>`, for a client that asked for it.
+    Exactly,
+}
+
+impl Logs {
+    /// The header of a request that asks for logs in base64. Supervisor's daemon does not know it.
+    pub const HEADER: &str = "X-Exact-Logs";
+    /// The value of that header.
+    pub const BASE64: &str = "base64";
+
+    /// What a request with this value of the header, if any, asks for.
+    #[must_use]
+    pub fn asked_for(header: Option<&str>) -> Logs {
+        if header == Some(Logs::BASE64) { Logs::Exactly } else { Logs::Text }
+    }
 }
 
 impl<'a> Writer<'a> {
     /// A writer that appends to `out`.
     pub fn new(out: &'a mut Vec<u8>) -> Writer<'a> {
-        Writer { out }
+        Writer { out, logs: Logs::Text }
+    }
+
+    /// The same writer, with logs in this way.
+    #[must_use]
+    pub fn with_logs(self, logs: Logs) -> Writer<'a> {
+        Writer { logs, ..self }
     }
 
     /// Opens a successful answer; exactly one value follows.
@@ -162,8 +195,12 @@ impl<'a> Writer<'a> {
         self.raw(b"</string></value>\n");
     }
 
-    /// A string of bytes that ought to be UTF-8 (a log): U+FFFD stands for what is not.
-    pub fn string_lossy(&mut self, bytes: &[u8]) {
+    /// The bytes of a log, which ought to be text.
+    pub fn log(&mut self, bytes: &[u8]) {
+        let is_text = || std::str::from_utf8(bytes).is_ok_and(is_legal);
+        if self.logs == Logs::Exactly && !is_text() {
+            return self.base64(bytes);
+        }
         self.raw(b"<value><string>");
         for chunk in bytes.utf8_chunks() {
             self.escaped(chunk.valid());
@@ -174,6 +211,13 @@ impl<'a> Writer<'a> {
         self.raw(b"</string></value>\n");
     }
 
+    /// Bytes of any kind, which Supervisor never sends.
+    fn base64(&mut self, bytes: &[u8]) {
+        self.raw(b"<value><base64>");
+        self.raw(STANDARD.encode(bytes).as_bytes());
+        self.raw(b"</base64></value>\n");
+    }
+
     /// A value of any kind. `Nil`, which Supervisor's clients do not know, becomes an
     /// empty string.
     pub fn value(&mut self, value: &Value) {
@@ -181,6 +225,7 @@ impl<'a> Writer<'a> {
             Value::Int(number) => self.int(*number),
             Value::Bool(truth) => self.bool(*truth),
             Value::String(text) => self.string(text),
+            Value::Bytes(bytes) => self.base64(bytes),
             Value::Double(number) => self.double(*number),
             Value::Nil => self.string(""),
             Value::Array(items) => {

@@ -9,6 +9,8 @@ use crate::{list::LIST, support::matches};
 pub enum Part {
     Client,
     Daemon,
+    /// It shows as soon as one of them is ours.
+    Either,
 }
 
 /// One difference that is meant.

@@ -4,7 +4,7 @@
 use crate::bettered::{
     Bettered,
     Change::{Instead, OursAlone, TheirsAlone},
-    Part::{Client, Daemon},
+    Part::{Client, Daemon, Either},
 };
 
 /// All of them.
@@ -143,6 +143,35 @@ pub const LIST: &[Bettered] = &[
         changes: &[
             TheirsAlone("w_*: ERROR (no such process name)"),
             OursAlone("w:w_*: ERROR (no log file)"),
+        ],
+    },
+    Bettered {
+        id: "control-characters",
+        part: Either,
+        theirs: "a log with control characters is sent as XML that is none, and not read",
+        ours: "the daemon sends others instead to clients that need XML, the client reads all",
+        why: "many logs have colours (Supervisor's issues 85 and 1611)",
+        test: "the_last_bytes_of_a_log_are_its_bytes",
+        changes: &[
+            TheirsAlone("error: <class 'xml.parsers.expat.ExpatError'>, *"),
+            OursAlone("\u{1b}[31mred\u{1b}[0m 50%\r60%\r"),
+            OursAlone("\u{fffd}[31mred\u{fffd}[0m 50%\r60%\r"),
+            OursAlone(""),
+            Instead("exit 1", "exit 0"),
+        ],
+    },
+    Bettered {
+        id: "bytes",
+        part: Daemon,
+        theirs: "a log that is not UTF-8, or cut within a character, is answered with status 500",
+        ours: "all clients can read it, and ours gets its bytes",
+        why: "tail may cut any character (Supervisor's issue 1693)",
+        test: "the_last_bytes_of_a_log_are_its_bytes",
+        changes: &[
+            TheirsAlone("error: <class 'xmlrpc.client.ProtocolError'>, *: 500 *"),
+            OursAlone("a\u{fffd}b"),
+            OursAlone(""),
+            Instead("exit 1", "exit 0"),
         ],
     },
     Bettered {

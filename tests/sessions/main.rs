@@ -72,6 +72,7 @@ impl Sides {
         match part {
             Part::Client => self.client == Side::Ours,
             Part::Daemon => self.daemon == Side::Ours,
+            Part::Either => self.client == Side::Ours || self.daemon == Side::Ours,
         }
     }
 }

@@ -20,6 +20,12 @@ const SECS: u64 = 60;
 /// Says a little on both outputs and stays.
 const TALKER: &str = "#!/bin/sh\necho one\necho two\necho 'to stderr' >&2\nexec sleep 1000\n";
 
+/// Writes colours and carriage returns, and what is no UTF-8.
+const PAINTER: &str = "#!/bin/sh\n\
+    printf '\\033[31mred\\033[0m 50%%\\r60%%\\r\\n'\n\
+    printf 'a\\377b\\n' >&2\n\
+    exec sleep 1000\n";
+
 /// Does not end when it is told to.
 const STUBBORN: &str = "#!/bin/sh\ntrap '' TERM\necho deaf\nwhile :; do sleep 0.1; done\n";
 
@@ -52,10 +58,12 @@ impl Run<'_> {
             fs::set_permissions(setup.path(name), nobody).expect("its mode");
         }
         let daemon = setup.start();
-        for name in ["run", "talk", "w:w_0", "w:w_1"] {
+        for name in ["paint", "run", "talk", "w:w_0", "w:w_1"] {
             daemon.wait_state(name, "RUNNING", SECS);
         }
-        daemon.wait_file("talk.err", SECS, |text| text.ends_with('\n'));
+        for name in ["talk.err", "paint.err"] {
+            daemon.wait_file(name, SECS, |text| text.ends_with('\n'));
+        }
         let client = Client::new(sides.client);
         Run { daemon, client, client_side: sides.client, fakes, empty, tcp, locked, _shut: shut }
     }
@@ -184,12 +192,18 @@ fn setup(side: Side, tcp: u16, locked: u16) -> Setup {
             "[inet_http_server:locked]\nport=127.0.0.1:{locked}\nusername=user\npassword=p%%q"
         ))
         .script("talker", TALKER)
+        .script("painter", PAINTER)
         .script("stubborn", STUBBORN)
         .program("run", "command=/bin/sleep 1000\nstartsecs=0\nstdout_logfile=NONE")
         .program(
             "talk",
             "command=%(here)s/talker\nstartsecs=0\nstdout_logfile=%(here)s/talk.out\n\
              stderr_logfile=%(here)s/talk.err",
+        )
+        .program(
+            "paint",
+            "command=%(here)s/painter\nstartsecs=0\nstdout_logfile=%(here)s/paint.out\n\
+             stderr_logfile=%(here)s/paint.err",
         )
         .program("idle", idle)
         .program("quick", "command=/bin/false\nautostart=false\nstartretries=0\nstartsecs=60")

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    daemon,
+    daemon, daemon_of,
     screen::{CTRL_C, Screen},
     support::{Side, TestDaemon, wait_for},
 };
@@ -65,9 +65,8 @@ fn control_characters_are_shown_and_not_obeyed() {
     raw.wait("end\n");
     let bytes = raw.bytes();
     assert!(bytes.windows(8).any(|window| window == b"\x1b[31mred"), "{bytes:?}");
-    // The daemon's answer is XML, which has no such characters; the line end is one.
     let mut screen = Screen::ctl(&d, &["tail", "parrot"]);
-    screen.wait("50%\\x0d60%\nend\n");
+    screen.wait(shown);
     assert!(!screen.bytes().contains(&0x1b));
 }
 
@@ -95,6 +94,43 @@ fn a_pipe_gets_every_byte_as_it_is() {
     let mut bytes = vec![0; wanted.len()];
     output.read_exact(&mut bytes).unwrap();
     assert_eq!(bytes, wanted);
+}
+
+/// What `tail` writes to a pipe.
+fn piped(d: &TestDaemon, args: &[&str]) -> Vec<u8> {
+    let output = d.ctl_command(Side::Ours, args).stdin(Stdio::null()).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
+    output.stdout
+}
+
+#[test]
+fn the_last_bytes_of_a_log_are_its_bytes() {
+    if !Side::ours_only("XML can't carry them") {
+        return;
+    }
+    let d = daemon();
+    let all: Vec<u8> = (0..=255).collect();
+    grow(&d, &all);
+    assert_eq!(piped(&d, &["tail", "-256", "parrot"]), [&all, b"\n".as_slice()].concat());
+    // Of each byte, and so of each part of a character.
+    for last in [1, 2, 60, 127, 128] {
+        let wanted = [&all[256 - last..], b"\n"].concat();
+        assert_eq!(piped(&d, &["tail", &format!("-{last}"), "parrot"]), wanted);
+    }
+    let lines = piped(&d, &["tail", "-256", "parrot", "idle-one"]);
+    assert!(lines.starts_with(b"parrot   | \0\x01"), "{lines:?}");
+    assert!(lines.ends_with(b"\xfe\xff\n"), "{lines:?}");
+}
+
+#[test]
+fn the_originals_daemon_has_its_carriage_returns_kept() {
+    if !Side::ours_only("its own client takes them for line ends") {
+        return;
+    }
+    let d = daemon_of(Side::Theirs);
+    grow(&d, b"\x1b[31m50%\r60%\r\nend \x07\n");
+    let wanted = b"ready\n\x1b[31m50%\r60%\r\nend \x07\n\n";
+    assert_eq!(piped(&d, &["tail", "parrot"]), wanted);
 }
 
 #[test]

@@ -131,8 +131,7 @@ pub(super) fn fail(session: &mut Session, line: &str) -> Done {
 fn show(session: &mut Session, name: &str, method: &str, params: &[Value]) -> Done {
     match session.call(method, params) {
         Ok(text) => {
-            let text = text.as_str().unwrap_or_default();
-            session.out.bytes(&session.shown.text(text.as_bytes()));
+            session.out.bytes(&session.shown.text(text.as_bytes().unwrap_or_default()));
             session.out.line("");
             Ok(())
         }

@@ -74,8 +74,7 @@ impl Tails {
                     let params = [Value::from(name.as_str()), offset, length];
                     match session.call(self.channel.method(), &params) {
                         Ok(text) => {
-                            let text = text.as_str().unwrap_or_default().as_bytes();
-                            let text = session.shown.text(text);
+                            let text = session.shown.text(text.as_bytes().unwrap_or_default());
                             let lines = Prefixed::text(&prefix(number, name), &text);
                             session.out.bytes(&lines);
                         }
