@@ -43,7 +43,7 @@ use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::users::Machine;
-use crate::sys::{config_files, errno, heap, privileges, signals, syslog};
+use crate::sys::{config_files, errno, heap, inject, privileges, signals, syslog};
 
 /// Said when root runs the daemon without having asked for it.
 const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no \
@@ -334,6 +334,7 @@ impl Serving {
     ) {
         let Serving { mut means, server, pool, restart, open_logs, account } = self;
         let logger = means.logger.clone();
+        inject::arm();
         loop {
             let coordinator = Coordinator::new(&means, Arc::clone(&options), groups);
             let Some(next) = coordinator.run() else { break };
@@ -376,6 +377,7 @@ impl Serving {
             logger.log(LogLevel::Error, format_args!("could not write the profile: {error}"));
             logger.flush(FAREWELL);
         }
+        inject::finish();
     }
 }
 

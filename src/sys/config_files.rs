@@ -4,10 +4,13 @@ mod gather;
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
 
+use super::file;
+use super::inject::{self, Call};
 use crate::config::command_line::CommandLine;
 use crate::config::document::Document;
 use crate::config::error::ConfigError;
@@ -85,11 +88,17 @@ pub fn load_ctl(path: &str, host: &dyn Host) -> Result<CtlOptions, ConfigError> 
 }
 
 fn text(path: &str) -> Result<String, ConfigError> {
-    if !Path::new(path).exists() {
+    if !file::exists(Path::new(path)) {
         return Err(ConfigError::NotFound(path.to_owned()));
     }
-    let bytes = fs::read(path).map_err(|_| ConfigError::NotReadable(path.to_owned()))?;
+    let bytes = read(path).map_err(|_| ConfigError::NotReadable(path.to_owned()))?;
     utf8(bytes, path)
+}
+
+fn read(path: &str) -> io::Result<Vec<u8>> {
+    inject::restarted(Call::Open)?;
+    inject::restarted(Call::Read)?;
+    fs::read(path)
 }
 
 fn utf8(bytes: Vec<u8>, path: &str) -> Result<String, ConfigError> {
@@ -116,7 +125,7 @@ fn include(
     for file in files {
         let text = format!("Included extra file \"{file}\" during parsing");
         notices.push(Notice { level: NoticeLevel::Info, text });
-        if let Ok(bytes) = fs::read(&file) {
+        if let Ok(bytes) = read(&file) {
             document.add(&utf8(bytes, &file)?, &file)?;
         }
         document.expand_here(&sections::here(host, &file));
@@ -164,7 +173,7 @@ fn is_magic(pattern: &str) -> bool {
 /// The names in a directory; none if it cannot be read.
 fn names(directory: &str) -> Vec<String> {
     let directory = if directory.is_empty() { "." } else { directory };
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let entries = file::entries(Path::new(directory)).into_iter().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 

@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use super::inject::{self, Call};
+
 /// Who may read a new file, before the umask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -44,13 +46,15 @@ pub struct Look {
 ///
 /// # Errors
 /// What the system says.
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
+    inject::restarted(Call::Open)?;
     let bits = if mode == Mode::Private { 0o600 } else { 0o666 };
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let file =
         OpenOptions::new().append(true).create(true).mode(bits).custom_flags(flags).open(path)?;
     let meta = state_of(&file)?;
-    let seekable = (&file).stream_position().is_ok();
+    let seekable = inject::fail(Call::Seek).and_then(|()| (&file).stream_position()).is_ok();
     let (size, regular, named) = (meta.len(), meta.file_type().is_file(), meta.nlink() > 0);
     Ok(Appended { file, size, regular, named, seekable })
 }
@@ -60,7 +64,7 @@ pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
 /// # Errors
 /// What the system says.
 pub fn look(file: &File) -> io::Result<Look> {
-    let meta = file.metadata()?;
+    let meta = state_of(file)?;
     Ok(Look { size: meta.len(), named: meta.nlink() > 0 })
 }
 
@@ -69,6 +73,7 @@ pub fn look(file: &File) -> io::Result<Look> {
 /// # Errors
 /// `AlreadyExists`; what the system says.
 pub fn create_private(path: &Path) -> io::Result<()> {
+    inject::restarted(Call::Open)?;
     OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).map(drop)
 }
 
@@ -77,6 +82,7 @@ pub fn create_private(path: &Path) -> io::Result<()> {
 /// # Errors
 /// What the system says.
 pub fn open_itself(path: &Path) -> io::Result<File> {
+    inject::restarted(Call::Open)?;
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(path)
 }
 
@@ -85,6 +91,7 @@ pub fn open_itself(path: &Path) -> io::Result<File> {
 /// # Errors
 /// What the system says.
 pub fn open_directory(path: &Path) -> io::Result<File> {
+    inject::restarted(Call::Open)?;
     File::open(path)
 }
 
@@ -93,6 +100,7 @@ pub fn open_directory(path: &Path) -> io::Result<File> {
 /// # Errors
 /// It can't be read at all.
 pub fn entries(directory: &Path) -> io::Result<impl Iterator<Item = DirEntry>> {
+    inject::fail(Call::List)?;
     Ok(fs::read_dir(directory)?.flatten())
 }
 
@@ -100,7 +108,9 @@ pub fn entries(directory: &Path) -> io::Result<impl Iterator<Item = DirEntry>> {
 ///
 /// # Errors
 /// What the system says.
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn look_at(path: &Path) -> io::Result<Metadata> {
+    inject::fail(Call::Stat)?;
     fs::metadata(path)
 }
 
@@ -108,11 +118,14 @@ pub fn look_at(path: &Path) -> io::Result<Metadata> {
 ///
 /// # Errors
 /// What the system says.
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn state_of(file: &File) -> io::Result<Metadata> {
+    inject::fail(Call::Stat)?;
     file.metadata()
 }
 
 /// Whether the name leads to something; false as well where nobody can tell.
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn exists(path: &Path) -> bool {
     look_at(path).is_ok()
 }
@@ -127,12 +140,16 @@ pub fn is_directory(path: &Path) -> bool {
 /// # Errors
 /// What the system says.
 pub fn empty(file: &File) -> io::Result<()> {
+    inject::restarted(Call::Truncate)?;
     file.set_len(0)
 }
 
 /// Keeps others from cleaning the file away while it is open; false when another has it. The
 /// lock ends with the last descriptor of this open file.
 pub fn lock(file: &File) -> bool {
+    if inject::fail(Call::Lock).is_err() {
+        return false;
+    }
     // SAFETY: integers only.
     unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
@@ -141,6 +158,9 @@ pub fn lock(file: &File) -> bool {
 /// no other open file has done so; false as well where the file system has no such marks. Two that
 /// mark at the same time each see the other.
 pub fn mark(file: &File, number: u32) -> bool {
+    if inject::fail(Call::Lock).is_err() {
+        return false;
+    }
     // SAFETY: all zero is a valid `struct flock`.
     let mut range: libc::flock = unsafe { std::mem::zeroed() };
     range.l_whence = libc::SEEK_SET as _;
@@ -161,7 +181,9 @@ pub fn mark(file: &File, number: u32) -> bool {
 ///
 /// # Errors
 /// What the system says.
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn write(file: &File, data: &[u8]) -> io::Result<usize> {
+    inject::fail(Call::Write)?;
     nix::unistd::write(file.as_fd(), data).map_err(io::Error::from)
 }
 
@@ -187,7 +209,7 @@ pub fn write_whole(file: &File, data: &[u8]) -> io::Result<()> {
 /// # Errors
 /// What the system says.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::rename(from, to) {
+    match inject::fail(Call::Rename).and_then(|()| fs::rename(from, to)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -198,7 +220,7 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// # Errors
 /// What the system says.
 pub fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match inject::fail(Call::Unlink).and_then(|()| fs::remove_file(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -216,12 +238,15 @@ pub fn was_replaced(path: &Path, file: &File) -> bool {
 ///
 /// # Errors
 /// What the system says; `InvalidInput` for a fifo, a socket or a directory.
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn open_read(path: &Path) -> io::Result<(File, u64)> {
+    inject::restarted(Call::Open)?;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = state_of(&file)?;
     let kind = meta.file_type();
     if kind.is_char_device() {
         // /dev/null is always empty; a terminal can't be read back.
+        inject::fail(Call::Seek)?;
         let size = (&file).seek(SeekFrom::End(0))?;
         return Ok((file, size));
     }
@@ -238,8 +263,10 @@ pub fn open_read(path: &Path) -> io::Result<(File, u64)> {
 pub fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut data = Vec::new();
     let mut file = file.take(0);
+    inject::fail(Call::Seek)?;
     file.get_mut().seek(SeekFrom::Start(offset))?;
     file.set_limit(len as u64);
+    inject::restarted(Call::Read)?;
     file.read_to_end(&mut data)?;
     Ok(data)
 }

@@ -6,6 +6,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use super::inject::{self, Call};
+
 /// How many are told of at a time.
 const PORTION: usize = 32;
 
@@ -21,6 +23,7 @@ impl Leavers {
     /// # Errors
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
     pub fn new() -> io::Result<Leavers> {
+        inject::fail(Call::Epoll)?;
         // SAFETY: integers only.
         let fd = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         if fd < 0 {
@@ -53,6 +56,7 @@ impl Leavers {
         fd: BorrowedFd<'_>,
         event: &mut libc::epoll_event,
     ) -> io::Result<()> {
+        inject::fail(Call::Epoll)?;
         // SAFETY: the event lives through the call, which only reads it.
         let done = unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), what, fd.as_raw_fd(), event) };
         if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
@@ -61,6 +65,9 @@ impl Leavers {
     /// The numbers of some whose peers have left, each told once; empty when there are no more.
     /// Never waits.
     pub fn take(&self) -> Vec<u64> {
+        if inject::fail(Call::Epoll).is_err() {
+            return Vec::new();
+        }
         let mut events = [MaybeUninit::<libc::epoll_event>::uninit(); PORTION];
         let epoll = self.epoll.as_raw_fd();
         // SAFETY: room for so many events, which the kernel only writes.

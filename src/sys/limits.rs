@@ -5,6 +5,8 @@ use std::fmt;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
+use super::inject::{self, Call};
+
 /// A limit that start-up sees to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -213,7 +215,10 @@ pub fn raise_own(needs: &Needs, before: &ForChildren) -> Vec<Short> {
     let raise = |(limit, before): (Limit, Option<Bounds>)| {
         let now = Bounds::of(limit)?;
         let soft = now.raised(needs.wanted(limit, before.unwrap_or(now)));
-        let set = soft.filter(|soft| setrlimit(limit.resource(), *soft, now.hard).is_ok());
+        let set = soft.filter(|soft| {
+            let set = || Ok(setrlimit(limit.resource(), *soft, now.hard)?);
+            inject::fail(Call::Limit).and_then(|()| set()).is_ok()
+        });
         let (needed, allowed) = (needs.of(limit), set.unwrap_or(now.soft));
         (allowed < needed).then_some(Short { limit, needed, allowed })
     };

@@ -11,6 +11,7 @@ pub mod file;
 pub mod foresee;
 pub mod heap;
 pub mod inbox;
+pub mod inject;
 pub mod leavers;
 pub mod limits;
 pub mod net;

@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
 
+use super::inject::{self, Call};
+
 mod bytes;
 pub mod fcgi;
 mod listener;
@@ -22,15 +24,21 @@ pub use self::listener::{AcceptError, ListenError, Listener, ListenerInfo, Peer}
 const BACKLOG: i32 = 1024;
 
 fn new_socket(family: AddressFamily) -> Result<OwnedFd, Errno> {
+    inject::fail(Call::Socket).map_err(errno_of)?;
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     socket::socket(family, SockType::Stream, flags, None)
 }
 
 fn listen(fd: &OwnedFd, backlog: i32) -> Result<(), Errno> {
+    inject::fail(Call::Listen).map_err(errno_of)?;
     // Not nix's: it refuses more than the SOMAXCONN of the C library, which says 128 with musl
     // whatever the kernel allows.
     // SAFETY: integers only.
     Errno::result(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map(drop)
+}
+
+fn errno_of(error: std::io::Error) -> Errno {
+    Errno::try_from(error).unwrap_or(Errno::EIO)
 }
 
 #[cfg(test)]

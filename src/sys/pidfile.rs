@@ -1,13 +1,14 @@
 //! The pidfile: locked for as long as the daemon lives, so that a second one finds out.
 #![allow(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::file;
+use super::inject::{self, Call};
 
 /// A pidfile that this process holds. Dropping it unlocks and leaves the file; see
 /// [`Pidfile::remove`].
@@ -40,7 +41,8 @@ impl Pidfile {
     /// # Errors
     /// Held by another, or not to be opened.
     pub fn take(path: &Path) -> Result<Pidfile, Taken> {
-        let created = fs::metadata(path).is_err();
+        let created = !file::exists(path);
+        inject::restarted(Call::Open).map_err(Taken::Failed)?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -50,7 +52,7 @@ impl Pidfile {
             .custom_flags(libc::O_NONBLOCK)
             .open(path)
             .map_err(Taken::Failed)?;
-        let regular = file.metadata().is_ok_and(|data| data.is_file());
+        let regular = file::state_of(&file).is_ok_and(|data| data.is_file());
         if !regular || lock(&file) {
             return Ok(Pidfile { path: path.to_owned(), file, created, regular });
         }
@@ -67,6 +69,7 @@ impl Pidfile {
         if !self.created {
             return Ok(());
         }
+        inject::restarted(Call::Chmod)?;
         self.file.set_permissions(Permissions::from_mode(MODE & !mask))
     }
 
@@ -76,10 +79,11 @@ impl Pidfile {
     /// What the system says.
     pub fn write(&mut self) -> io::Result<()> {
         if self.regular {
-            self.file.set_len(0)?;
+            file::empty(&self.file)?;
+            inject::fail(Call::Seek)?;
             self.file.seek(SeekFrom::Start(0))?;
         }
-        self.file.write_all(format!("{}\n", std::process::id()).as_bytes())
+        file::write_whole(&self.file, format!("{}\n", std::process::id()).as_bytes())
     }
 
     /// Whether its name still leads to the file that is locked.
@@ -95,7 +99,7 @@ impl Pidfile {
     /// Unlinks it, unless the name has come to mean another file.
     pub fn remove(self) {
         if self.regular && self.is_in_place() {
-            let _ = fs::remove_file(&self.path);
+            let _ = file::remove(&self.path);
         }
     }
 }
@@ -103,6 +107,9 @@ impl Pidfile {
 /// A lock that only who may write the file can hold: with `flock` anybody who can read it could
 /// keep the daemon from starting. It belongs to the open file, so a fork shares it.
 fn lock(file: &File) -> bool {
+    if inject::fail(Call::Lock).is_err() {
+        return false;
+    }
     // SAFETY: all zero is a valid `struct flock`: the whole file.
     let mut range: libc::flock = unsafe { std::mem::zeroed() };
     range.l_type = libc::F_WRLCK as _;

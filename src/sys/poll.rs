@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use super::inject::{self, Call};
+
 /// One descriptor to wait for; the layout is `struct pollfd`.
 pub type PollFd = libc::pollfd;
 
@@ -25,7 +27,11 @@ pub fn entry(fd: RawFd, events: i16) -> PollFd {
 ///
 /// # Errors
 /// `ENOMEM`, `EINVAL` (more descriptors than the process may have).
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
+    if let Err(error) = inject::fail(Call::Poll) {
+        return none_if_interrupted(error);
+    }
     let spec = timeout.map(|t| libc::timespec {
         // Its type differs between C libraries; this fits all of them.
         tv_sec: t.as_secs().min(i32::MAX as u64) as _,
@@ -37,7 +43,10 @@ pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> 
     if n >= 0 {
         return Ok(n as usize);
     }
-    let error = io::Error::last_os_error();
+    none_if_interrupted(io::Error::last_os_error())
+}
+
+fn none_if_interrupted(error: io::Error) -> io::Result<usize> {
     if error.kind() == io::ErrorKind::Interrupted { Ok(0) } else { Err(error) }
 }
 
@@ -51,6 +60,7 @@ impl Waker {
     /// # Errors
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
     pub fn new() -> io::Result<Waker> {
+        inject::fail(Call::EventFd)?;
         // SAFETY: integers only; the new descriptor has no other owner.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if fd < 0 {
@@ -65,11 +75,15 @@ impl Waker {
     /// # Errors
     /// `EMFILE`.
     pub fn duplicate(&self) -> io::Result<OwnedFd> {
+        inject::fail(Call::Dup)?;
         self.fd.try_clone()
     }
 
     /// Makes the descriptor readable. Never blocks; a full counter is already readable.
     pub fn wake(&self) {
+        if inject::fail(Call::Write).is_err() {
+            return;
+        }
         let one = 1u64.to_ne_bytes();
         // SAFETY: eight readable bytes.
         let _ = unsafe { libc::write(self.fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
@@ -77,6 +91,9 @@ impl Waker {
 
     /// Makes the descriptor unreadable again, before the thread looks what there is to do.
     pub fn clear(&self) {
+        if inject::fail(Call::Read).is_err() {
+            return;
+        }
         let mut count = [0u8; 8];
         // SAFETY: eight writable bytes.
         let _ = unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };

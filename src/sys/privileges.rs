@@ -6,6 +6,7 @@ use std::io;
 
 use nix::unistd::{Gid, Uid, User as Account, getgrouplist, getuid, setgid, setgroups, setuid};
 
+use super::inject::{self, Call};
 use crate::config::options::User;
 
 /// Said when the groups were refused.
@@ -49,9 +50,10 @@ fn groups_of(user: &User) -> Vec<u32> {
     if user.name.is_empty() {
         return vec![user.gid];
     }
-    let mut groups: Vec<u32> = getgrouplist(&name, Gid::from_raw(user.gid))
-        .map(|all| all.into_iter().map(Gid::as_raw).collect())
-        .unwrap_or_default();
+    let found = inject::fail(Call::Resolve)
+        .and_then(|()| Ok(getgrouplist(&name, Gid::from_raw(user.gid))?));
+    let mut groups: Vec<u32> =
+        found.map(|all| all.into_iter().map(Gid::as_raw).collect()).unwrap_or_default();
     groups.retain(|gid| *gid != user.gid);
     groups.insert(0, user.gid);
     groups
@@ -87,5 +89,6 @@ pub fn is_root() -> bool {
 /// # Errors
 /// `EACCES` and the like.
 pub fn may_execute(path: &std::path::Path) -> io::Result<()> {
+    inject::fail(Call::Access)?;
     nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).map_err(io::Error::from)
 }

@@ -6,6 +6,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 
+use super::inject::{self, Call};
 use crate::process::exit::ExitStatus;
 
 /// The pid of some child that has ended and was not waited for.
@@ -14,6 +15,7 @@ use crate::process::exit::ExitStatus;
 /// What the system says; having no child is none.
 pub fn next_zombie() -> io::Result<Option<i32>> {
     loop {
+        inject::restarted(Call::Wait)?;
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
         let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
         // SAFETY: the kernel fills the structure, or leaves it zeroed when nobody has ended.
@@ -36,6 +38,9 @@ pub fn next_zombie() -> io::Result<Option<i32>> {
 /// Whether that pid is a child of ours that was not waited for, so that it can't be anybody
 /// else's.
 pub fn is_ours(pid: i32) -> bool {
+    if inject::fail(Call::Wait).is_err() {
+        return false;
+    }
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: as above; a negative pid is refused by the kernel.
@@ -48,6 +53,7 @@ pub fn is_ours(pid: i32) -> bool {
 /// What the system says.
 pub fn reap(pid: i32) -> io::Result<ExitStatus> {
     loop {
+        inject::restarted(Call::Wait)?;
         let mut raw = 0;
         // SAFETY: the status goes into an int of ours.
         if unsafe { libc::waitpid(pid, &mut raw, libc::WNOHANG) } == pid {

@@ -6,6 +6,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
 use signal_hook::iterator::Signals;
 
+use super::inject::{self, Call};
 use crate::process::notice::Scope;
 
 /// What the daemon listens to. SIGCONT means nothing to it, but that it was suspended may explain
@@ -17,6 +18,7 @@ const HEARD: [i32; 7] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD, SIG
 /// # Errors
 /// `ESRCH` when nobody is there, `EPERM`.
 pub fn send(pid: i32, signal: i32, scope: Scope) -> io::Result<()> {
+    inject::fail(Call::Kill)?;
     let target = if scope == Scope::Group { -pid } else { pid };
     raw::kill(target, signal)
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::errno;
+use super::inject::{self, Call};
 use super::limits::{Bounds, ForChildren};
 use super::pipe;
 use super::privileges::{Identity, NO_GROUP, NO_GROUPS, NO_USER};
@@ -216,6 +217,7 @@ impl Stack {
     fn new() -> io::Result<Stack> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
         let access = libc::PROT_READ | libc::PROT_WRITE;
+        inject::fail(Call::Map)?;
         // SAFETY: a new mapping, no address asked for.
         let base = unsafe { libc::mmap(ptr::null_mut(), Self::SIZE, access, flags, -1, 0) };
         if base == libc::MAP_FAILED {
@@ -241,6 +243,7 @@ impl Drop for Stack {
 
 fn clone_sharing(prepared: &Prepared<'_>, slot: &PidSlot) -> io::Result<i32> {
     let stack = Stack::new()?;
+    inject::fail(Call::Clone)?;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::SIGCHLD;
     let argument = ptr::from_ref(prepared).cast_mut().cast::<c_void>();
     // SAFETY: the calling thread is suspended until the child executes or exits, so what the
@@ -250,6 +253,7 @@ fn clone_sharing(prepared: &Prepared<'_>, slot: &PidSlot) -> io::Result<i32> {
 }
 
 fn clone_copying(prepared: &Prepared<'_>, slot: &PidSlot) -> io::Result<i32> {
+    inject::fail(Call::Clone)?;
     let flags = libc::c_long::from(libc::CLONE_PARENT_SETTID | libc::SIGCHLD);
     let no: libc::c_long = 0;
     // SAFETY: as fork, by the raw call: the child goes on here with a copy of everything and

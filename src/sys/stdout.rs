@@ -4,6 +4,7 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use super::inject::{self, Call};
 use super::poll;
 
 const FD: i32 = 1;
@@ -26,6 +27,9 @@ pub fn print(text: &[u8]) -> usize {
             return left.len();
         }
         let piece = left.get(..PIECE).unwrap_or(left);
+        if inject::fail(Call::Write).is_err() {
+            return 0;
+        }
         // SAFETY: pointer and length of one slice.
         let written = unsafe { libc::write(FD, piece.as_ptr().cast(), piece.len()) };
         match usize::try_from(written) {
@@ -39,5 +43,8 @@ pub fn print(text: &[u8]) -> usize {
 
 /// Prints a line on stderr. Nobody can be told if that fails.
 pub fn complain(line: &str) {
+    if inject::fail(Call::Write).is_err() {
+        return;
+    }
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -8,6 +8,8 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
+use super::inject::{self, Call};
+
 type Body = Box<dyn FnOnce() + Send>;
 
 /// Starts a thread of that name (15 bytes at the most) and stack, bytes. Nobody can wait for it.
@@ -15,6 +17,7 @@ type Body = Box<dyn FnOnce() + Send>;
 /// # Errors
 /// `EAGAIN`, `ENOMEM`: no thread could be had.
 pub fn start(name: &'static CStr, stack: usize, body: Body) -> io::Result<()> {
+    inject::fail(Call::Thread)?;
     let start = Box::new(Start { name, body });
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let mut thread = MaybeUninit::<libc::pthread_t>::uninit();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{self, sockopt};
 use nix::sys::time::TimeVal;
 
+use crate::sys::inject::{self, Call};
 use crate::sys::poll;
 
 /// Receives into the buffer's spare capacity, of which the caller sees to; a full buffer grows
@@ -34,6 +35,7 @@ fn receive_with(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, flags: i32) -> io::Res
     let spare = buffer.spare_capacity_mut();
     let room = spare.len();
     loop {
+        inject::restarted(Call::Receive)?;
         // SAFETY: `room` bytes from there on belong to the buffer and need not be initialized.
         let got = unsafe { libc::recv(fd.as_raw_fd(), spare.as_mut_ptr().cast(), room, flags) };
         if let Ok(got) = usize::try_from(got) {
@@ -53,6 +55,7 @@ fn receive_with(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, flags: i32) -> io::Res
 /// # Errors
 /// Those of `setsockopt`.
 pub fn set_patience(fd: BorrowedFd<'_>, time: Duration) -> io::Result<()> {
+    inject::fail(Call::SockOpt)?;
     let time = time.max(Duration::from_micros(1));
     let secs = time.as_secs().min(i32::MAX as u64);
     let time = TimeVal::new(secs as _, time.subsec_micros() as _);
@@ -71,6 +74,7 @@ pub fn send(fd: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> io::Result<usize
     message.msg_iov = parts.as_mut_ptr();
     message.msg_iovlen = parts.len() as _;
     loop {
+        inject::restarted(Call::Send)?;
         let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
         // SAFETY: the header points to two parts that live through the call and are only read.
         let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &message, flags) };
@@ -112,5 +116,8 @@ pub fn peer_gone(fd: BorrowedFd<'_>) -> bool {
 
 /// Tells the peer that nothing more will come.
 pub fn end_sending(fd: BorrowedFd<'_>) {
+    if inject::fail(Call::Shutdown).is_err() {
+        return;
+    }
     let _ = socket::shutdown(fd.as_raw_fd(), socket::Shutdown::Write);
 }

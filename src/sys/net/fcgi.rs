@@ -7,6 +7,7 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
 
@@ -14,6 +15,8 @@ use super::{listen, tcp, unix};
 use crate::config::options::{FcgiAddress, FcgiSocket};
 use crate::config::quote::quote;
 use crate::sys::errno;
+use crate::sys::file;
+use crate::sys::inject::{self, Call};
 
 /// As long as the system allows: the kernel takes its own limit for what is more.
 const LONGEST_BACKLOG: i32 = i32::MAX;
@@ -94,6 +97,7 @@ pub fn open(socket: &FcgiSocket) -> Result<OwnedFd, FcgiError> {
 }
 
 fn open_tcp(host: &str, port: u16, backlog: i32) -> io::Result<OwnedFd> {
+    inject::fail(Call::Bind)?;
     // Sets SO_REUSEADDR and close-on-exec.
     let fd = OwnedFd::from(TcpListener::bind(tcp::resolve(host, port)?)?);
     listen(&fd, backlog)?;
@@ -109,24 +113,29 @@ fn open_unix(
 ) -> Result<OwnedFd, (Step, io::Error)> {
     let at = |step| move |error| (step, io::Error::from(error));
     unix::remove_stale(path).map_err(|error| (Step::Unlink, error))?;
+    inject::fail(Call::Socket).map_err(|error| (Step::Listen, error))?;
     let flags = SockFlag::SOCK_CLOEXEC;
     let fd = socket::socket(AddressFamily::Unix, SockType::Stream, flags, None);
     let fd = fd.map_err(at(Step::Listen))?;
     let name = socket::UnixAddr::new(path).map_err(at(Step::Listen))?;
+    inject::fail(Call::Bind).map_err(|error| (Step::Listen, error))?;
     socket::bind(fd.as_raw_fd(), &name).map_err(at(Step::Listen))?;
     let owned = match owner {
-        Some((uid, gid)) => std::os::unix::fs::chown(path, Some(uid), gid),
+        Some((uid, gid)) => {
+            inject::fail(Call::Chown).and_then(|()| std::os::unix::fs::chown(path, Some(uid), gid))
+        }
         None => Ok(()),
     };
     let ready = owned.map_err(|error| (Step::Chown, error)).and_then(|()| {
-        let allowed = fs::set_permissions(path, fs::Permissions::from_mode(mode));
+        let allowed = inject::restarted(Call::Chmod)
+            .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)));
         allowed.map_err(|error| (Step::Chmod, error))?;
         listen(&fd, backlog).map_err(at(Step::Listen))
     });
     match ready {
         Ok(()) => Ok(fd),
         Err(failed) => {
-            let _ = fs::remove_file(path);
+            let _ = file::remove(Path::new(path));
             Err(failed)
         }
     }
@@ -137,7 +146,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::net::{UnixListener, UnixStream};
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     struct Dir(PathBuf);
 

@@ -6,14 +6,17 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::socket::{self, SockFlag};
 
-use super::{tcp, unix};
+use super::{errno_of, tcp, unix};
 use crate::config::options::{HttpServer, ServerAddress};
+use crate::sys::file;
+use crate::sys::inject::{self, Call};
 
 /// Why a listener could not be opened; `Display` is the text after `Error: `.
 #[derive(Debug)]
@@ -132,7 +135,7 @@ impl Socket {
             return;
         }
         if unix::identity(path).is_ok_and(|found| found == *made) {
-            let _ = fs::remove_file(path);
+            let _ = file::remove(Path::new(path));
         }
     }
 }
@@ -227,6 +230,7 @@ impl Listener {
         let ServerAddress::Unix { file, mode, owner } = &self.info.server.address else {
             return Ok(());
         };
+        inject::restarted(Call::Chmod)?;
         fs::set_permissions(file, fs::Permissions::from_mode(*mode))?;
         unix::change_owner(file, file, *owner)
     }
@@ -241,6 +245,7 @@ impl Listener {
         if self.info.is_unix() {
             return None;
         }
+        inject::fail(Call::Dup).ok()?;
         let copy = self.socket.fd.try_clone().ok()?;
         TcpListener::from(copy).local_addr().ok()
     }
@@ -251,6 +256,7 @@ impl Listener {
     /// # Errors
     /// See [`AcceptError`].
     pub fn accept(&self) -> Result<(OwnedFd, Peer), AcceptError> {
+        inject::fail(Call::Accept).map_err(errno_of)?;
         let fd = socket::accept4(self.socket.fd.as_raw_fd(), SockFlag::SOCK_CLOEXEC)
             .map_err(AcceptError::from)?;
         // SAFETY: the kernel just made it, and it has no other owner.
@@ -267,6 +273,9 @@ impl Listener {
     pub fn close(&self) {
         self.info.close();
         self.socket.unlink();
+        if inject::fail(Call::Shutdown).is_err() {
+            return;
+        }
         let _ = socket::shutdown(self.socket.fd.as_raw_fd(), socket::Shutdown::Both);
     }
 }

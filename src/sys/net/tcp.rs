@@ -8,8 +8,10 @@ use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockaddrIn, SockaddrIn6, sockopt};
 
 use super::{BACKLOG, ListenError, listen, new_socket};
+use crate::sys::inject::{self, Call};
 
 pub(super) fn open(host: &str, port: u16) -> Result<OwnedFd, ListenError> {
+    inject::fail(Call::Bind)?;
     // Sets SO_REUSEADDR and close-on-exec, and listens with a short backlog, lengthened below.
     let socket = TcpListener::bind(resolve(host, port)?)?;
     socket.set_nonblocking(true)?;
@@ -24,6 +26,7 @@ pub(super) fn open_in_place_of(
     old: &OwnedFd,
 ) -> Result<OwnedFd, ListenError> {
     let address = resolve(host, port)?;
+    inject::fail(Call::Bind)?;
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let fd = new_socket(family)?;
     socket::setsockopt(old, sockopt::ReusePort, &true)?;
@@ -43,6 +46,7 @@ pub(super) fn open_in_place_of(
 }
 
 fn ready(fd: OwnedFd) -> Result<OwnedFd, ListenError> {
+    inject::fail(Call::SockOpt)?;
     // Accepted connections inherit both. A silent stream is thus found dead in the end, and a
     // long answer's last piece does not wait for the peer's acknowledgement.
     socket::setsockopt(&fd, sockopt::KeepAlive, &true)?;
@@ -58,6 +62,7 @@ pub(super) fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     if host.is_empty() {
         return Ok(SocketAddr::from(([0, 0, 0, 0], port)));
     }
+    inject::fail(Call::Resolve)?;
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
     let all: Vec<_> = (bare, port).to_socket_addrs()?.collect();
     let best = all.iter().find(|a| a.is_ipv4()).or(all.first()).copied();

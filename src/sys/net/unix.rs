@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily};
 
 use super::{BACKLOG, ListenError, listen, new_socket, receive, send, wait_until};
+use crate::sys::inject::{self, Call};
 use crate::sys::{file, poll};
 
 /// How long whoever listens on our unix socket's name may take to answer the probe.
@@ -25,7 +26,7 @@ struct TemporaryName(String);
 
 impl Drop for TemporaryName {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let _ = file::remove(Path::new(&self.0));
     }
 }
 
@@ -38,8 +39,10 @@ pub(super) fn open(
 ) -> Result<(OwnedFd, (u64, u64)), ListenError> {
     let fd = new_socket(AddressFamily::Unix)?;
     let name = TemporaryName(format!("{file}.{}", std::process::id()));
-    let _ = fs::remove_file(&name.0);
+    let _ = file::remove(Path::new(&name.0));
+    inject::fail(Call::Bind)?;
     socket::bind(fd.as_raw_fd(), &socket::UnixAddr::new(name.0.as_str())?)?;
+    inject::restarted(Call::Chmod)?;
     fs::set_permissions(&name.0, fs::Permissions::from_mode(mode))?;
     let owned = change_owner(&name.0, file, owner);
     if owned.is_err() {
@@ -58,12 +61,14 @@ pub(super) fn open(
 /// Links the socket to its name, past stale sockets of programs that are gone.
 fn take_name(temporary: &str, file: &str, say: &mut dyn FnMut(&str)) -> Result<(), ListenError> {
     for _ in 0..TAKES {
-        match fs::hard_link(temporary, file) {
+        match inject::fail(Call::Link).and_then(|()| fs::hard_link(temporary, file)) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             // A file system without hard links.
             Err(error) if !fs::exists(file)? => {
-                return fs::rename(temporary, file).map_err(|_| ListenError::Socket(error));
+                return inject::fail(Call::Rename)
+                    .and_then(|()| fs::rename(temporary, file))
+                    .map_err(|_| ListenError::Socket(error));
             }
             Err(error) => return Err(ListenError::Socket(error)),
         }
@@ -98,6 +103,7 @@ fn owner_of(file: &str) -> Result<NameOwner, ListenError> {
         Err(error) => return Err(ListenError::Socket(error)),
     };
     let fd = new_socket(AddressFamily::Unix)?;
+    inject::fail(Call::Connect)?;
     match socket::connect(fd.as_raw_fd(), &socket::UnixAddr::new(file)?) {
         Ok(()) => {}
         // Its backlog is full: it is slow, but it is there.
@@ -121,7 +127,7 @@ fn owner_of(file: &str) -> Result<NameOwner, ListenError> {
 /// Removes what stands at the name of a socket; never a file that holds something, which is
 /// `EEXIST`. Nothing there is no error.
 pub(super) fn remove_stale(file: &str) -> io::Result<()> {
-    let found = match fs::symlink_metadata(file) {
+    let found = match inject::fail(Call::Stat).and_then(|()| fs::symlink_metadata(file)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         found => found?,
     };
@@ -137,7 +143,9 @@ pub(super) fn change_owner(
     owner: Option<(u32, Option<u32>)>,
 ) -> Result<(), ListenError> {
     let Some((uid, gid)) = owner else { return Ok(()) };
-    match std::os::unix::fs::chown(path, Some(uid), gid) {
+    let changed =
+        inject::fail(Call::Chown).and_then(|()| std::os::unix::fs::chown(path, Some(uid), gid));
+    match changed {
         Ok(()) => Ok(()),
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
             let me = nix::unistd::Uid::effective();
@@ -151,5 +159,6 @@ pub(super) fn change_owner(
 
 /// Device and inode.
 pub(super) fn identity(path: &str) -> io::Result<(u64, u64)> {
+    inject::fail(Call::Stat)?;
     fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
