@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod command_line;
+mod leftovers;
 mod limits;
 mod listeners;
 mod restart;
@@ -42,6 +43,7 @@ use crate::sys::daemonize::{self, Parent, Side};
 use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
+use crate::sys::state_file::StateFile;
 use crate::sys::users::Machine;
 use crate::sys::{config_files, errno, heap, inject, privileges, signals, syslog};
 
@@ -139,6 +141,7 @@ struct Ready {
     sinks: Sinks,
     listeners: Vec<Listener>,
     pidfile: Option<Pidfile>,
+    state_file: Option<Arc<StateFile>>,
     log_directory: LogDirectory,
     open_logs: OpenLogs,
     groups: Vec<NewGroup>,
@@ -164,9 +167,17 @@ impl Ready {
         tell_notices(&logger, &options, &told);
         let listeners = listeners::open(&options)?;
         let pidfile = take_pidfile(&main.pidfile, &logger)?;
-        // No other instance can be the one that has them.
+        let state_file = match leftovers::take(main, &logger) {
+            Ok(taken) => taken,
+            Err(why) => {
+                pidfile.into_iter().for_each(Pidfile::remove);
+                return Err(why.into());
+            }
+        };
+        // No other instance can be the one that has them, and no program that it has left.
         if let Err(error) = prepare::try_sockets(&options.groups, &[], &logger) {
             pidfile.into_iter().for_each(Pidfile::remove);
+            state_file.iter().for_each(|file| file.remove());
             return Err(error.to_string().into());
         }
         let open_logs = OpenLogs::default();
@@ -182,6 +193,7 @@ impl Ready {
             sinks,
             listeners,
             pidfile,
+            state_file,
             log_directory,
             open_logs,
             groups,
@@ -264,6 +276,9 @@ impl Ready {
         if let Some(pidfile) = self.pidfile.take() {
             pidfile.remove();
         }
+        if let Some(state_file) = self.state_file.take() {
+            state_file.remove();
+        }
     }
 
     /// The threads.
@@ -281,6 +296,7 @@ impl Ready {
             self.place.clone(),
             self.logger.clone(),
             self.listeners.clone(),
+            self.state_file.as_ref(),
         ));
         let reload = restart.reload(self.for_children);
         let server = Server::start(self.listeners.clone(), http_limits(&self.logger))?;
@@ -301,6 +317,7 @@ impl Ready {
             logger: self.logger.clone(),
             inherited,
             buffers: Buffers::default(),
+            state_file: self.state_file.clone(),
             prepare: restart.prepare(),
             next_process: AtomicU64::new(0),
             next_event: AtomicU64::new(0),
@@ -356,8 +373,15 @@ impl Serving {
             restart.now_listening(next.listeners.clone());
             server.set_listeners(next.listeners);
             pidfile = move_pidfile(pidfile, &options.supervisord.pidfile, &logger);
+            let old = std::mem::replace(&mut means.state_file, next.state_file);
+            if let Some(old) = old.filter(|old| !is_same(old, means.state_file.as_ref())) {
+                old.remove();
+            }
         }
         let profile = means.profile.take();
+        if let Some(state_file) = means.state_file.take() {
+            state_file.remove();
+        }
         // Nobody answers any more: whoever asks must learn so, not wait.
         drop(means);
         restart.now_listening(Vec::new());
@@ -469,6 +493,10 @@ fn move_pidfile(held: Option<Pidfile>, path: &str, logger: &Logger) -> Option<Pi
     };
     write_pidfile(held.as_mut(), path, logger);
     held
+}
+
+fn is_same(old: &Arc<StateFile>, new: Option<&Arc<StateFile>>) -> bool {
+    new.is_some_and(|new| Arc::ptr_eq(old, new))
 }
 
 fn prepare_groups(

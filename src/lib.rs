@@ -54,7 +54,9 @@
 //!    long, beside that of the next child: they share the open log (`log/shared.rs`).
 //! 3. Nobody can make the coordinator wait: it does channel operations, waitid, kill, thread
 //!    creation, reads of the clocks, and closes sockets. Who touches a path waits himself.
-//! 4. Between clone and exec: raw system calls on prepared memory, nothing else.
+//! 4. Between clone and exec: raw system calls on prepared memory, nothing else. There the child
+//!    writes its line of the state file, if there is one: no moment in which the daemon may be
+//!    killed leaves a child unknown to the next (`sys/state_file.rs`).
 //! 5. Decisions use the monotonic clock; the wall clock is for what users are shown.
 //! 6. Messages of children carry the number of their spawn: late ones of an old child are dropped.
 //! 7. Every queue has a bound and an answer when it is full: the mailbox makes the sender wait,

@@ -15,9 +15,11 @@ use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
 use crate::log::child_log::ChildLog;
 use crate::process::machine::SpawnFailure;
+use crate::process::name;
 use crate::process::output::Output;
 use crate::sys::pipe::{self, Pipe, pipe};
 use crate::sys::spawn::{self, Plan};
+use crate::sys::state_file::Place;
 use crate::sys::{errno, privileges};
 
 /// A child that exists, with the daemon's ends of its pipes.
@@ -29,6 +31,8 @@ pub struct Live {
     pub streams: [Option<Stream>; 2],
     /// Its stdin.
     pub stdin: Stdin,
+    /// Its line of the state file, until it was reaped.
+    pub place: Option<Place>,
 }
 
 /// The daemon's and the child's ends.
@@ -70,7 +74,7 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     let prepared = prepare(job);
     // A failure too is told in its turn, and lets nobody pass those before it.
     turn.wait();
-    let (plan, channels) = prepared?;
+    let (plan, channels, place) = prepared?;
     if !job.link.begin() {
         return Err(called_off(program));
     }
@@ -81,15 +85,31 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
         job.logger.log(LogLevel::Warn, format_args!("'{name}' could not be executed: {why}"));
     }
     let Channels { streams, stdin, .. } = channels;
-    Ok(Live { pid: spawned.pid, streams, stdin: stdin.daemon_end() })
+    Ok(Live { pid: spawned.pid, streams, stdin: stdin.daemon_end(), place })
 }
 
-fn prepare(job: &Job) -> Result<(Plan, Channels), SpawnFailure> {
+fn prepare(job: &Job) -> Result<(Plan, Channels, Option<Place>), SpawnFailure> {
     let program = &*job.program;
     let resolved = command::resolve(program, job.inherited.path())
         .map_err(|problem| SpawnFailure { text: problem.to_string(), lacks_resources: false })?;
     let channels = open_channels(job)?;
-    Ok((plan(job, resolved, &channels)?, channels))
+    let place = reserve(job)?;
+    let plan = plan(job, resolved, &channels, place.as_ref())?;
+    Ok((plan, channels, place))
+}
+
+/// A line of the state file, where there is one.
+fn reserve(job: &Job) -> Result<Option<Place>, SpawnFailure> {
+    let place = job.state_file.as_ref().map(|file| file.reserve()).transpose();
+    // Whatever ails that file is no fault of the program: it is started once that is over.
+    place.map_err(|error| SpawnFailure {
+        text: format!(
+            "could not write the state file to spawn '{}': {}",
+            job.program.name,
+            errno::name(&error)
+        ),
+        lacks_resources: true,
+    })
 }
 
 fn open_channels(job: &Job) -> Result<Channels, SpawnFailure> {
@@ -161,7 +181,12 @@ fn fork_failure(program: &Program, error: &io::Error) -> SpawnFailure {
     SpawnFailure { text, lacks_resources: errno::lacks_resources(error) }
 }
 
-fn plan(job: &Job, resolved: Resolved, channels: &Channels) -> Result<Plan, SpawnFailure> {
+fn plan(
+    job: &Job,
+    resolved: Resolved,
+    channels: &Channels,
+    place: Option<&Place>,
+) -> Result<Plan, SpawnFailure> {
     let program = &*job.program;
     let with_nul = |_| SpawnFailure {
         text: format!("a NUL character in the options of '{}'", program.name),
@@ -181,6 +206,7 @@ fn plan(job: &Job, resolved: Resolved, channels: &Channels) -> Result<Plan, Spaw
         identity: program.user.as_ref().map_or(Ok(None), privileges::identity_of),
         uid: program.user.as_ref().map_or(0, |user| user.uid),
         stdio: [channels.stdin.child_end(), stdout, stderr],
+        record: place.map(|place| place.record(&name::display(&job.group, &program.name))),
     })
 }
 

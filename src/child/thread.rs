@@ -30,6 +30,7 @@ use crate::process::notice::Notice;
 use crate::process::output::Output;
 use crate::sys::limits::ForChildren;
 use crate::sys::poll::{self, PollFd};
+use crate::sys::state_file::StateFile;
 use crate::sys::{stack, thread};
 
 /// The stack of a child's thread, bytes.
@@ -158,6 +159,8 @@ pub struct Job {
     pub buffers: Buffers,
     /// The limits that the child starts with.
     pub limits: ForChildren,
+    /// Where it is written down.
+    pub state_file: Option<Arc<StateFile>>,
     /// Where reports go.
     pub report: Box<dyn Fn(Report) + Send>,
 }
@@ -247,7 +250,8 @@ fn run(job: &Job, turn: Turn) {
     let made = make(job, &turn);
     match made {
         Err(failure) => (job.report)(Report::Failed(failure)),
-        Ok(live) => {
+        Ok(mut live) => {
+            let place = live.place.take();
             let spawned = Notice::Spawned { pid: live.pid };
             if job.link.announce() {
                 job.logger.log(spawned.level(), spawned.about(&job.program.name));
@@ -262,6 +266,8 @@ fn run(job: &Job, turn: Turn) {
                 job.link.close();
             }
             (job.report)(Report::Drained);
+            // It was reaped. If this takes long, nobody waits for it.
+            drop(place);
             if let Some(lingering) = lingering {
                 lingering.run();
                 (job.report)(Report::Lingered);

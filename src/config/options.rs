@@ -78,8 +78,24 @@ pub struct Supervisord {
     pub environment: Vec<(String, String)>,
     /// "identifier".
     pub identifier: String,
+    /// "on_leftover".
+    pub on_leftover: OnLeftover,
+    /// "state_file", absolute.
+    pub state_file: String,
     /// The configuration file, absolute.
     pub config_file: String,
+}
+
+/// "on_leftover": what becomes of programs that a killed daemon has left running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLeftover {
+    /// Nothing, and nobody knows them.
+    #[default]
+    Ignore,
+    /// They are ended before anything is started.
+    Kill,
+    /// The daemon does not start.
+    Fail,
 }
 
 /// Where the activity log goes.

@@ -88,6 +88,8 @@ pub enum Kind {
     Socket,
     /// A comma list of event types.
     Events,
+    /// `ignore`, `kill` or `fail`.
+    OnLeftover,
     /// `characters` or `bytes`.
     EventLength,
     /// `unknown` or `restart`.
@@ -196,6 +198,8 @@ pub const ROWS: &[Row] = &[
     r(S::Supervisord, "strip_ansi", K::Boolean, Some("false"), "remove ANSI escapes from child logs"),
     eg("KEY=\"value\"", r(S::Supervisord, "environment", K::Pairs, Some(""), "variables for all children")),
     r(S::Supervisord, "identifier", K::Text, Some("supervisor"), "this daemon's name for clients and AUTO logs"),
+    r(S::Supervisord, "on_leftover", K::OnLeftover, Some("ignore"), "programs of a daemon that was killed which still run: ignore them, kill them before the start, or fail to start"),
+    eg("/tmp/supervisord.pid.children", r(S::Supervisord, "state_file", K::DirPath, None, "file that tells of them, kept with kill and fail only; default: the pidfile and .children")),
     r(S::Supervisord, "skip_unloadable_plugins", K::Boolean, Some("false"), "skip rpcinterface sections that need Python instead of refusing the file"),
 
     eg("/tmp/supervisor.sock", r(S::UnixHttpServer, "file", K::Text, None, "path of the socket")),
@@ -311,6 +315,7 @@ mod tests {
             Kind::Retries => values::retries(text).is_ok(),
             Kind::Backoff => values::backoff(text).is_ok(),
             Kind::RestartLimit => values::restart_limit(text).is_ok(),
+            Kind::OnLeftover => values::on_leftover(text).is_ok(),
             Kind::EventLength => values::event_length(text).is_ok(),
             Kind::ListenerError => values::listener_error(text).is_ok(),
             Kind::Text

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::dialect::is_space;
 use super::options::{
-    Autorestart, Backoff, EventLength, ListenerError, LogLevel, RestartLimit, Retries,
+    Autorestart, Backoff, EventLength, ListenerError, LogLevel, OnLeftover, RestartLimit, Retries,
 };
 use super::quote::{quote, quote_short};
 use super::signal;
@@ -30,6 +30,8 @@ pub enum ValueError {
     Seconds(String),
     /// Neither "linear" nor "double".
     Backoff(String),
+    /// Neither "ignore" nor "kill" nor "fail".
+    OnLeftover(String),
     /// Neither "characters" nor "bytes".
     EventLength(String),
     /// Neither "unknown" nor "restart".
@@ -91,6 +93,9 @@ impl fmt::Display for ValueError {
             E::Seconds(v) => write!(f, "not a number of seconds: {}", quote(v)),
             E::Backoff(v) => {
                 write!(f, "invalid 'restart_backoff' value {}: linear or double", quote(v))
+            }
+            E::OnLeftover(v) => {
+                write!(f, "invalid 'on_leftover' value {}: ignore, kill or fail", quote(v))
             }
             E::EventLength(v) => {
                 write!(f, "invalid 'event_length' value {}: characters or bytes", quote(v))
@@ -271,6 +276,19 @@ pub fn backoff(text: &str) -> Result<Backoff, ValueError> {
         "linear" => Ok(Backoff::Linear),
         "double" => Ok(Backoff::Double),
         _ => Err(ValueError::Backoff(text.to_owned())),
+    }
+}
+
+/// `ignore`, `kill` or `fail`, in any case.
+///
+/// # Errors
+/// [`ValueError::OnLeftover`].
+pub fn on_leftover(text: &str) -> Result<OnLeftover, ValueError> {
+    match text.to_lowercase().as_str() {
+        "ignore" => Ok(OnLeftover::Ignore),
+        "kill" => Ok(OnLeftover::Kill),
+        "fail" => Ok(OnLeftover::Fail),
+        _ => Err(ValueError::OnLeftover(text.to_owned())),
     }
 }
 

@@ -185,6 +185,7 @@ impl Coordinator<'_> {
             logger: self.means.logger.clone(),
             buffers: self.means.buffers.clone(),
             limits: self.means.limits,
+            state_file: self.means.state_file.clone(),
             report: Box::new(report),
         };
         thread::start(job, self.means.turns.take())?;

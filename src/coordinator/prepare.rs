@@ -22,6 +22,7 @@ use crate::process::output::Output;
 use crate::sys::file;
 use crate::sys::net::Listener;
 use crate::sys::net::fcgi::FcgiError;
+use crate::sys::state_file::StateFile;
 
 /// A group with the logs and sockets of its processes, in their order.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Next {
     pub listeners: Vec<Listener>,
     /// The activity log.
     pub sinks: Sinks,
+    /// Where children are written down: the same as before, another, or none.
+    pub state_file: Option<Arc<StateFile>>,
 }
 
 /// Names the logs of a group's processes and creates those in childlogdir. What can't be

@@ -34,6 +34,7 @@ use crate::process::notice::Scope;
 use crate::process::state::SupervisorState;
 use crate::process::time::Mono;
 use crate::sys::limits::ForChildren;
+use crate::sys::state_file::StateFile;
 use crate::sys::{clock, code, heap, reap, signals, thread};
 
 /// After so long without a message the daemon is at rest, and gives back what it needed last.
@@ -66,6 +67,8 @@ pub struct Means {
     pub turns: Turns,
     /// The limits that children start with.
     pub limits: ForChildren,
+    /// Where children are written down.
+    pub state_file: Option<Arc<StateFile>>,
     /// For HUP.
     pub prepare: Prepare,
     /// The number of the first process of the next coordinator.

@@ -12,8 +12,8 @@ use super::restart::Place;
 use crate::child::command;
 use crate::child::environment::Inherited;
 use crate::config::options::{
-    Channel, ChildLog, FcgiAddress, HttpServer, MainLog, Options, Program, ServerAddress,
-    Supervisord,
+    Channel, ChildLog, FcgiAddress, HttpServer, MainLog, OnLeftover, Options, Program,
+    ServerAddress, Supervisord,
 };
 use crate::config::paths::join;
 use crate::config::sections::{self, Inspect, Problem, Remark, Source};
@@ -113,6 +113,12 @@ impl Inspect for Survey {
         if let Err(error) = foresee::append(Path::new(&main.pidfile), who) {
             let what = format!("could not write pidfile {}: {error}", main.pidfile);
             remarks.push(("pidfile", what));
+        }
+        if main.on_leftover != OnLeftover::Ignore
+            && let Err(error) = foresee::append(Path::new(&main.state_file), who)
+        {
+            let what = format!("could not use the state file {}: {error}", main.state_file);
+            remarks.push(("state_file", what));
         }
         let log = Path::new(&main.childlogdir).join("log");
         if has_auto_logs(options) && main.identifier.contains('/') {

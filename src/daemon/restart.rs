@@ -1,11 +1,12 @@
 //! Beginning anew: whatever can fail is done before anything stops.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::limits;
+use super::{leftovers, limits};
 use crate::config::command_line::CommandLine;
 use crate::config::error::ConfigError;
-use crate::config::options::{LogLevel, Options};
+use crate::config::options::{LogLevel, OnLeftover, Options, Supervisord};
 use crate::coordinator::prepare::{self, Next};
 use crate::coordinator::run::Prepare;
 use crate::coordinator::view::View;
@@ -14,6 +15,7 @@ use crate::log::activity::{Logger, Sinks};
 use crate::sys::config_files;
 use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
+use crate::sys::state_file::StateFile;
 use crate::sys::users::Machine;
 use crate::sys::{privileges, stdout};
 
@@ -52,12 +54,20 @@ pub struct Restart {
     place: Place,
     logger: Logger,
     listeners: Mutex<Vec<Listener>>,
+    /// The one in use, and those of restarts that are prepared.
+    state_files: Mutex<Vec<Weak<StateFile>>>,
 }
 
 impl Restart {
-    /// With the listeners that are open now.
-    pub fn new(place: Place, logger: Logger, listeners: Vec<Listener>) -> Restart {
-        Restart { place, logger, listeners: Mutex::new(listeners) }
+    /// With the listeners that are open now, and the state file.
+    pub fn new(
+        place: Place,
+        logger: Logger,
+        listeners: Vec<Listener>,
+        state_file: Option<&Arc<StateFile>>,
+    ) -> Restart {
+        let state_files = Mutex::new(state_file.map(Arc::downgrade).into_iter().collect());
+        Restart { place, logger, listeners: Mutex::new(listeners), state_files }
     }
 
     /// The listeners have changed.
@@ -117,6 +127,22 @@ impl Restart {
         let listeners = listeners?;
         prepare::try_sockets(&options.groups, &view.open_sockets(), &self.logger)
             .map_err(|error| error.to_string())?;
-        Ok(Next { options: Arc::new(options), listeners, sinks })
+        // Last, as it may end programs.
+        let state_file = self.state_file(&options.supervisord)?;
+        Ok(Next { options: Arc::new(options), listeners, sinks, state_file })
+    }
+
+    /// The one that is open, if it is the same.
+    fn state_file(&self, main: &Supervisord) -> Result<Option<Arc<StateFile>>, String> {
+        let mut known = self.state_files.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|file| file.strong_count() > 0);
+        let path = Path::new(&main.state_file);
+        let same = known.iter().filter_map(Weak::upgrade).find(|file| file.path() == path);
+        if let Some(same) = same.filter(|_| main.on_leftover != OnLeftover::Ignore) {
+            return Ok(Some(same));
+        }
+        let taken = leftovers::take(main, &self.logger)?;
+        known.extend(taken.as_ref().map(Arc::downgrade));
+        Ok(taken)
     }
 }

@@ -13,6 +13,7 @@ pub mod heap;
 pub mod inbox;
 pub mod inject;
 pub mod leavers;
+pub mod leftovers;
 pub mod limits;
 pub mod net;
 pub mod pidfd;
@@ -24,6 +25,7 @@ pub mod reap;
 pub mod signals;
 pub mod spawn;
 pub mod stack;
+pub mod state_file;
 
 pub mod stdout;
 pub mod syslog;

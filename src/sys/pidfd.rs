@@ -89,6 +89,13 @@ pub fn began(pid: i32) -> Option<u64> {
     stat(pid)?.get(19)?.parse().ok()
 }
 
+/// Whether there is such a process, no zombie, in that process group.
+pub fn lives_in(pid: i32, group: i32) -> bool {
+    let Some(words) = stat(pid) else { return false };
+    let is_dead = words.first().is_none_or(|state| matches!(state.as_str(), "Z" | "X"));
+    !is_dead && words.get(2).is_some_and(|word| word.parse() == Ok(group))
+}
+
 fn exists(pid: i32) -> bool {
     // SAFETY: integers only; nothing is sent.
     let refused = unsafe { libc::kill(pid, 0) } < 0

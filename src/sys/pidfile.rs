@@ -106,7 +106,7 @@ impl Pidfile {
 
 /// A lock that only who may write the file can hold: with `flock` anybody who can read it could
 /// keep the daemon from starting. It belongs to the open file, so a fork shares it.
-fn lock(file: &File) -> bool {
+pub(super) fn lock(file: &File) -> bool {
     if inject::fail(Call::Lock).is_err() {
         return false;
     }

@@ -19,6 +19,7 @@ use super::inject::{self, Call};
 use super::limits::{Bounds, ForChildren};
 use super::pipe;
 use super::privileges::{Identity, NO_GROUP, NO_GROUPS, NO_USER};
+use super::state_file::Record;
 
 /// Where the kernel writes the pid before the child runs: the coordinator may look at any time.
 #[derive(Debug, Default)]
@@ -57,12 +58,15 @@ pub struct Plan {
     pub uid: u32,
     /// Its descriptors 0, 1 and 2.
     pub stdio: [RawFd; 3],
+    /// Where it writes itself down.
+    pub record: Option<Record>,
 }
 
 /// What kept a child from executing, in its own last words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Descriptors,
+    Record,
     /// Why not was known before.
     Identity,
     Groups,
@@ -73,8 +77,9 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 7] = [
+    const ALL: [Step; 8] = [
         Step::Descriptors,
+        Step::Record,
         Step::Identity,
         Step::Groups,
         Step::Group,
@@ -87,6 +92,7 @@ impl Step {
     fn words<'a>(self, prepared: &'a Prepared<'_>, number: i32) -> [&'a [u8]; 2] {
         match self {
             Step::Descriptors => [b"couldn't set up descriptors: ", error_name(number)],
+            Step::Record => [b"couldn't write the state file: ", error_name(number)],
             Step::Identity => [&prepared.setuid_text, b""],
             Step::Groups => [&prepared.setuid_text, NO_GROUPS.as_bytes()],
             Step::Group => [&prepared.setuid_text, NO_GROUP.as_bytes()],
@@ -277,8 +283,13 @@ fn child(prepared: &Prepared<'_>) -> ! {
     reset_signals();
     // SAFETY: integers only. Neither can fail in a new process.
     unsafe { if plan.session { libc::setsid() } else { libc::setpgid(0, 0) } };
+    // Before anything that may take long: a daemon that is killed now must not leave it unknown.
+    let recorded = plan.record.as_ref().map_or(Ok(()), Record::write);
     if let Err(number) = place_descriptors(prepared) {
         fail(prepared, Step::Descriptors, number);
+    }
+    if let Err(number) = recorded {
+        fail(prepared, Step::Record, number);
     }
     set_limit(libc::RLIMIT_NOFILE as libc::c_long, plan.limits.descriptors);
     match &plan.identity {

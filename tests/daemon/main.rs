@@ -21,6 +21,7 @@ mod crashes;
 mod fastcgi;
 mod flood;
 mod idle;
+mod leftovers;
 mod limits;
 mod lingering;
 mod pairs;

@@ -81,6 +81,7 @@ fn by_kind(kind: Kind) -> Option<(&'static str, &'static str)> {
             "('Bad socket format %s', 'tcp://localhost') in [fcgi-program:a] socket",
         ),
         Kind::Events => ("FOO", "Unknown event type FOO in [eventlistener:a] events"),
+        Kind::OnLeftover => ("adopt", "invalid 'on_leftover' value 'adopt': ignore, kill or fail"),
         Kind::EventLength => ("words", "invalid 'event_length' value 'words': characters or bytes"),
         Kind::ListenerError => {
             ("ignore", "invalid 'listener_error' value 'ignore': unknown or restart")
@@ -111,9 +112,11 @@ pub fn is_ours_alone(key: &str) -> bool {
             "event_length",
             "listener_error",
             "maxbackoff",
+            "on_leftover",
             "restartpause",
             "setsid",
             "skip_unloadable_plugins",
+            "state_file",
         ]
         .contains(&key)
 }

@@ -58,6 +58,13 @@ const EFFECTS: &[Effect] = &[
         .own(plain, |run| look::variable(child(run), "PROBE"))
         .shows("seen", "unset"),
     option(Supervisord, "identifier", "probe").own(plain, identifier).shows("probe", "supervisor"),
+    option(Supervisord, "on_leftover", "fail")
+        .call(after_a_kill)
+        .shows("Error: 1 process still runs of an earlier supervisord: a (pid *", "not refused"),
+    option(Supervisord, "state_file", "%(here)s/other.children")
+        .lines("on_leftover=kill")
+        .own(plain, state_file)
+        .shows("other.children", "d.pid.children"),
     option(Supervisord, "skip_unloadable_plugins", "true").call(with_plugin).shows(
         "skipped section 'rpcinterface:x': *",
         "Error: nowhere:make cannot be resolved within [rpcinterface:x]: *",
@@ -129,6 +136,24 @@ fn after_another(text: &str) -> TestDaemon {
 fn old_log(run: &Run<'_>) -> String {
     let is_there = run.daemon.path(OLD_LOG).exists();
     if is_there { "kept" } else { "removed" }.to_owned()
+}
+
+/// What a daemon says that starts where another was killed.
+fn after_a_kill(text: &str) -> String {
+    let mut daemon = plain(text);
+    daemon.wait_state("a", "RUNNING", 15);
+    daemon.kill();
+    // Where it starts, it ends at the user that it is to become.
+    let output = daemon.setup.run_path(&daemon.config, 20);
+    let refused = output.stderr.lines().find(|line| line.starts_with("Error: "));
+    refused.unwrap_or("not refused").to_owned()
+}
+
+/// The file that knows the program.
+fn state_file(run: &Run<'_>) -> String {
+    let pid = format!("{} ", child(run));
+    let names = ["other.children", "d.pid.children"];
+    names.into_iter().filter(|name| run.daemon.read(name).contains(&pid)).collect()
 }
 
 /// Which file is the activity log.

@@ -563,6 +563,13 @@ impl Setup {
         command.stdout(file("daemon.out")).stderr(file("daemon.err"));
     }
 
+    /// Starts the daemon on a file that stands there already, and waits for nothing.
+    pub fn spawn(&self, config: &Path) -> Child {
+        let mut command = self.command(config);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
     /// Starts the daemon and waits until it answers.
     #[track_caller]
     pub fn start(self) -> TestDaemon {
@@ -823,6 +830,23 @@ impl TestDaemon {
     pub fn shut_down(&mut self, secs: u64) -> i32 {
         self.signal(Signal::SIGTERM);
         self.wait_exit(secs)
+    }
+
+    /// Kills it, and waits for the end: its programs live on.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.wait_exit(20);
+    }
+
+    /// Starts it again after its end, with the same configuration, and waits until it answers.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        let mut command = self.setup.command(&self.config);
+        let out = |name| fs::File::create(self.path(name)).expect("a file");
+        command.stdout(out("daemon.out")).stderr(out("daemon.err"));
+        self.child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        self.await_answer();
     }
 
     fn diagnosis(&self) -> String {

@@ -7,7 +7,7 @@ use crate::config::document::Section;
 use crate::config::error::ConfigError;
 use crate::config::expand::{Names, expand};
 use crate::config::host::{self, Host};
-use crate::config::options::{LogLevel, MainLog, Supervisord};
+use crate::config::options::{LogLevel, MainLog, OnLeftover, Supervisord};
 use crate::config::pairs::pairs;
 use crate::config::paths::{absolute, existing_directory, existing_dirpath, normalized};
 use crate::config::values::{self, ValueError};
@@ -33,6 +33,8 @@ pub(super) struct Draft {
     directory: Option<String>,
     strip_ansi: bool,
     identifier: String,
+    on_leftover: OnLeftover,
+    state_file: Option<String>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) skip_plugins: bool,
 }
@@ -148,6 +150,8 @@ pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Draft, Co
     let childlogdir = childlogdir.unwrap_or_else(|| host.temp_dir());
     let nocleanup = boolean("nocleanup")?;
     let strip_ansi = boolean("strip_ansi")?;
+    let on_leftover = reader.get("on_leftover", &names, values::on_leftover)?;
+    let state_file = reader.find("state_file", &names, dirpath)?;
     let skip_plugins = boolean("skip_unloadable_plugins")?;
     let raw = reader.raw("environment").unwrap_or_default();
     let place = reader.place("environment");
@@ -172,6 +176,8 @@ pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Draft, Co
         directory: working_directory,
         strip_ansi,
         identifier,
+        on_leftover,
+        state_file,
         environment,
         skip_plugins,
     })
@@ -211,12 +217,17 @@ pub(super) fn finish(
         "syslog" => MainLog::Syslog,
         path => MainLog::File(normalized(host, path)?),
     };
+    let pidfile = normalized(host, &draft.pidfile)?;
+    let state_file = match &draft.state_file {
+        Some(path) => normalized(host, path)?,
+        None => format!("{pidfile}.children"),
+    };
     Ok(Supervisord {
         logfile,
         logfile_maxbytes: draft.logfile_maxbytes,
         logfile_backups: draft.logfile_backups,
         loglevel: draft.loglevel,
-        pidfile: normalized(host, &draft.pidfile)?,
+        pidfile,
         umask: draft.umask,
         nodaemon: draft.nodaemon,
         silent: draft.silent,
@@ -229,6 +240,8 @@ pub(super) fn finish(
         strip_ansi: draft.strip_ansi,
         environment: draft.environment,
         identifier: draft.identifier,
+        on_leftover: draft.on_leftover,
+        state_file,
         config_file: absolute(host, context.file)?,
     })
 }

@@ -1,0 +1,369 @@
+//! What a daemon that was killed has left: `on_leftover`, `state_file`.
+
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::support::{self, MARK, Setup, Side, TestDaemon, alive, root, wait_for};
+
+const SLEEP: &str = "command=/bin/sleep 1000\nstartsecs=0";
+
+/// Its child is in its group and lives as long.
+const WITH_CHILD: &str = "command=/bin/sh -c \"sleep 1000 & wait\"\nstartsecs=0";
+
+const HEAD: &str = "# children of a supervisord: pid, begin in ticks since boot, boot id, name";
+
+fn setup(on_leftover: &str) -> Setup {
+    let setup = Setup::new()
+        .supervisord(&format!("on_leftover={on_leftover}"))
+        .program("plain", SLEEP)
+        .program("parent", WITH_CHILD);
+    if root() { setup.program("other", &format!("{SLEEP}\nuser=nobody")) } else { setup }
+}
+
+fn names() -> Vec<&'static str> {
+    if root() { vec!["plain", "parent", "other"] } else { vec!["plain", "parent"] }
+}
+
+/// The pids of the programs, once all are up and have executed.
+fn pids(d: &TestDaemon) -> Vec<i32> {
+    let pid = |name: &&str| {
+        d.wait_state(name, "RUNNING", 20);
+        d.pid_of(name)
+    };
+    names().iter().map(pid).collect()
+}
+
+/// Living processes of this test, without the daemon.
+fn living(d: &TestDaemon) -> Vec<i32> {
+    let directory = d.config.parent().unwrap();
+    support::marked(&format!("{MARK}={}", directory.display()))
+}
+
+/// The pids that a state file tells.
+fn told(text: &str) -> Vec<i32> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+}
+
+fn began(pid: i32) -> String {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().to_owned()
+}
+
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().to_owned()
+}
+
+fn ours_only() -> bool {
+    Side::ours_only("on_leftover and state_file are keys of ours")
+}
+
+#[test]
+fn ignored_they_run_on_unknown_and_there_is_no_file() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let mut d = setup("ignore").start();
+    let old = pids(&d);
+    d.kill();
+    d.start_again();
+    let new = pids(&d);
+    assert!(old.iter().chain(&new).all(|pid| alive(*pid)));
+    assert!(!d.path("d.pid.children").exists());
+}
+
+#[test]
+fn a_start_fails_until_they_are_gone() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let mut d = setup("fail").start();
+    let old = pids(&d);
+    d.kill();
+    for _ in 0..2 {
+        let output = d.setup.run_path(&d.config, 20);
+        assert_eq!(output.code, 2, "{output:?}");
+        let line = output.stderr.lines().find(|line| line.starts_with("Error: ")).unwrap();
+        let number =
+            format!("Error: {} processes still run of an earlier supervisord: ", old.len());
+        assert!(line.starts_with(&number), "{line}");
+        for (name, pid) in names().iter().zip(&old) {
+            assert!(line.contains(&format!("{name} (pid {pid})")), "{line}");
+        }
+        // What it says that helps, helps.
+        let (_, rest) = line.split_once("stop them (").unwrap();
+        let (command, end) = rest.split_once(')').unwrap();
+        assert_eq!(end, ", or set on_leftover=kill to have that done at start");
+        assert!(old.iter().all(|pid| alive(*pid)));
+        assert!(!d.path("d.pid").exists());
+        if told(&d.read("d.pid.children")).len() == old.len() {
+            assert!(Command::new("/bin/sh").args(["-c", command]).status().unwrap().success());
+            wait_for("their end", 20, || living(&d).is_empty().then_some(()));
+            break;
+        }
+    }
+    d.start_again();
+    let new = pids(&d);
+    assert_eq!(living(&d).len(), new.len() + 2, "with the daemon and a child");
+}
+
+#[test]
+fn they_are_ended_before_anything_starts() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let mut d = setup("kill").start();
+    let old = pids(&d);
+    let parent = old[1];
+    let child = || {
+        let stat = |pid: &i32| support::process_stat(*pid).is_some_and(|s| s.parent == parent);
+        support::all_pids().into_iter().find(stat)
+    };
+    let child = wait_for("the parent's child", 20, child);
+    d.kill();
+    // Not before: the kernel wakes the stopped orphans of a daemon.
+    kill(Pid::from_raw(old[0]), Signal::SIGSTOP).unwrap();
+    fs::remove_file(d.path("activity.log")).unwrap();
+    d.start_again();
+    let new = pids(&d);
+    for pid in old.iter().chain([&child]) {
+        assert!(!alive(*pid), "{pid} of {old:?}");
+    }
+    for (name, pid) in names().iter().zip(&old) {
+        let line = format!(
+            "WARN '{name}' of an earlier supervisord still runs with pid {pid}: it is stopped \
+             with its process group"
+        );
+        let ended = "INFO all that an earlier supervisord has left has ended";
+        d.wait_log_order(&[&line, ended, &format!("INFO spawned: '{name}' with pid *")], 20);
+    }
+    assert_eq!(d.count("WARN killing *"), 0);
+    let mut known = told(&d.read("d.pid.children"));
+    known.sort_unstable();
+    let mut sorted = new.clone();
+    sorted.sort_unstable();
+    assert_eq!(known, sorted);
+    // An end that is wished leaves nothing.
+    assert_eq!(d.shut_down(20), 0);
+    assert!(!d.path("d.pid.children").exists());
+}
+
+struct Canary(Child);
+
+impl Canary {
+    fn new() -> Canary {
+        let mut command = Command::new("/bin/sleep");
+        Canary(command.arg("1000").process_group(0).stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    fn pid(&self) -> i32 {
+        self.0.id() as i32
+    }
+}
+
+impl Drop for Canary {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn another_process_of_the_same_pid_is_left_alone() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let [reused, other_boot, torn, real] = [(); 4].map(|()| Canary::new());
+    let boot = boot_id();
+    let setup = Setup::new().supervisord("on_leftover=kill").program("plain", SLEEP);
+    let number = |canary: &Canary| began(canary.pid()).parse::<u64>().unwrap();
+    let text = format!(
+        "{HEAD}\n{} {} {boot} reused\n{} {} {boot} reused\n{} {} {} other-boot\n\
+         {} {} {boot} real\n{} {}",
+        reused.pid(),
+        number(&reused) - 1,
+        reused.pid(),
+        number(&reused) + 1,
+        other_boot.pid(),
+        number(&other_boot),
+        boot.replace(|c: char| c.is_ascii_digit(), "0").replace('a', "b"),
+        real.pid(),
+        number(&real),
+        torn.pid(),
+        number(&torn),
+    );
+    let path = setup.path("d.pid.children");
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let d = setup.start();
+    d.wait_state("plain", "RUNNING", 20);
+    assert!(!alive(real.pid()), "the one that is meant");
+    for canary in [&reused, &other_boot, &torn] {
+        assert!(alive(canary.pid()));
+    }
+    assert_eq!(told(&d.read("d.pid.children")), [d.pid_of("plain")]);
+}
+
+#[test]
+fn a_file_that_is_none_of_ours_is_refused_and_left() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let setup = Setup::new().supervisord("on_leftover=kill\nstate_file=%(here)s/x");
+    let refused = |why: &str| {
+        let output = setup.run_to_end(20);
+        let path = setup.path("x").display().to_string();
+        let line = format!("Error: could not use the state file {path}: {why}");
+        assert!(output.stderr.lines().any(|told| told.starts_with(&line)), "{why}: {output:?}");
+        assert_eq!(output.code, 2);
+        assert!(!setup.path("d.pid").exists());
+    };
+    fs::write(setup.path("x"), "dear diary\n").unwrap();
+    fs::set_permissions(setup.path("x"), fs::Permissions::from_mode(0o644)).unwrap();
+    refused("it holds something else; choose another name or remove it");
+    assert_eq!(support::read(&setup.path("x")), "dear diary\n");
+    fs::set_permissions(setup.path("x"), fs::Permissions::from_mode(0o666)).unwrap();
+    refused("others than the daemon's user may have written it");
+    fs::remove_file(setup.path("x")).unwrap();
+    fs::create_dir(setup.path("x")).unwrap();
+    refused("");
+    fs::remove_dir(setup.path("x")).unwrap();
+    // Two daemons that know nothing of each other but this file.
+    let path = setup.path("x");
+    let d = setup.start();
+    let text = format!("on_leftover=fail\nstate_file={}", path.display());
+    let output = Setup::new().supervisord(&text).run_to_end(20);
+    assert!(output.stderr.contains("another supervisord uses it"), "{output:?}");
+    assert_eq!(output.code, 2);
+    assert!(alive(d.pid));
+}
+
+#[test]
+fn crashes_without_end_do_not_make_it_longer() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let d = Setup::new()
+        .supervisord("on_leftover=kill")
+        .program("a", "command=/bin/true\nstartsecs=0\nautorestart=true")
+        .program("b", SLEEP)
+        .start();
+    wait_for("many crashes", 60, || (d.count("INFO spawned: 'a' *") > 200).then_some(()));
+    let length = fs::metadata(d.path("d.pid.children")).unwrap().len();
+    // The head, two that live, and one that is being read out still.
+    assert!(length <= 128 * 5, "{length}");
+    assert!(told(&d.read("d.pid.children")).contains(&d.pid_of("b")));
+}
+
+/// Killed at any moment while it makes children, it leaves none that is not written down; and the
+/// next one ends them all.
+#[test]
+fn whenever_it_is_killed_all_are_known() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let user = if root() { "\nuser=nobody" } else { "" };
+    let many =
+        |lines: &str| format!("{SLEEP}\nnumprocs=15\nprocess_name=p%(process_num)02d{lines}");
+    let mut d = Setup::new()
+        .supervisord("on_leftover=kill")
+        .program("a", &many(""))
+        .program("b", &many(user))
+        .start();
+    let all = |d: &TestDaemon| told(&d.read("d.pid.children"));
+    d.kill();
+    for round in 0..12 {
+        let mut child = d.setup.spawn(&d.config);
+        let pid = child.id() as i32;
+        // Not before it has come to its programs, and then at another time each round.
+        wait_for("some child", 30, || {
+            let children = support::all_pids().into_iter().filter(|other| {
+                support::process_stat(*other).is_some_and(|stat| stat.parent == pid)
+            });
+            (children.count() > 0).then_some(())
+        });
+        thread::sleep(Duration::from_millis(round * 2));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Those that were on their way to exec get there.
+        wait_for("all that live to be known", 20, || {
+            let known = all(&d);
+            living(&d).iter().all(|pid| known.contains(pid)).then_some(())
+        });
+    }
+    d.start_again();
+    wait_for("all programs", 30, || {
+        let running = d.ctl(&["status"]).stdout.matches(" RUNNING ").count();
+        (running == 30).then_some(())
+    });
+    let daemon_and_programs = 1 + 30;
+    assert_eq!(living(&d).len(), daemon_and_programs);
+}
+
+#[test]
+fn without_room_for_it_a_start_waits() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let d = Setup::new()
+        .launcher(&["prlimit", "--fsize=200:unlimited"])
+        .supervisord("on_leftover=kill")
+        .program("a", SLEEP)
+        .start();
+    d.wait_state("a", "BACKOFF", 20);
+    let error = d.info("a", "spawnerr").unwrap();
+    assert_eq!(error, "could not write the state file to spawn 'a': EFBIG");
+    let pid = d.pid.to_string();
+    let mut lift = Command::new("prlimit");
+    lift.args(["--pid", &pid, "--fsize=unlimited:unlimited"]);
+    assert!(lift.status().unwrap().success());
+    d.wait_state("a", "RUNNING", 30);
+    assert_eq!(told(&d.read("d.pid.children")), [d.pid_of("a")]);
+}
+
+#[test]
+fn a_restart_moves_it() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let mut d = Setup::new().supervisord("on_leftover=ignore").program("a", SLEEP).start();
+    d.wait_state("a", "RUNNING", 20);
+    let restart = |d: &TestDaemon, from: &str, to: &str| {
+        let started = d.count("INFO spawned: 'a' *");
+        d.edit(from, to);
+        d.signal(Signal::SIGHUP);
+        wait_for("the restart", 30, || (d.count("INFO spawned: 'a' *") > started).then_some(()));
+        d.wait_state("a", "RUNNING", 20);
+    };
+    let exists = |d: &TestDaemon| ["d.pid.children", "x"].map(|name| d.path(name).exists());
+    assert_eq!(exists(&d), [false, false]);
+    restart(&d, "on_leftover=ignore", "on_leftover=kill");
+    assert_eq!(told(&d.read("d.pid.children")), [d.pid_of("a")]);
+    restart(&d, "on_leftover=kill", "on_leftover=kill\nstate_file=%(here)s/x");
+    assert_eq!(exists(&d), [false, true]);
+    assert_eq!(told(&d.read("x")), [d.pid_of("a")]);
+    restart(&d, "on_leftover=kill", "on_leftover=fail");
+    assert_eq!(told(&d.read("x")), [d.pid_of("a")]);
+    restart(&d, "on_leftover=fail", "on_leftover=ignore");
+    assert_eq!(exists(&d), [false, false]);
+    assert_eq!(d.shut_down(20), 0);
+}
