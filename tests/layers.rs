@@ -245,13 +245,16 @@ const CALLS: [&str; 17] = [
 
 /// The system calls that the code makes without a wrapper.
 fn bare_calls(code: &str) -> Vec<String> {
+    let is_word = |at: usize| !code[..at].ends_with(|letter: char| letter.is_alphanumeric());
+    let is_made = |call: &&&str| {
+        code.match_indices(**call).any(|(at, _)| call.starts_with('.') || is_word(at))
+    };
     let mut found: Vec<String> =
-        CALLS.iter().filter(|call| code.contains(**call)).map(|call| (*call).to_owned()).collect();
+        CALLS.iter().filter(is_made).map(|call| (*call).to_owned()).collect();
     for (at, _) in code.match_indices("fs::") {
         let name = identifier(&code[at + 4..]);
-        let is_word = !code[..at].ends_with(|letter: char| letter.is_alphanumeric());
         // A type or a trait calls nothing.
-        if is_word && name.starts_with(|letter: char| letter.is_lowercase()) {
+        if is_word(at) && name.starts_with(|letter: char| letter.is_lowercase()) {
             found.push(format!("fs::{name}"));
         }
     }
@@ -296,6 +299,7 @@ fn the_daemons_threads_call_the_system_by_wrappers_alone() {
 fn bare_calls_are_seen_and_types_are_not() {
     assert_eq!(bare_calls("let a = std::fs::read(p); use std::fs::{self, File};"), ["fs::read"]);
     assert_eq!(bare_calls("File::open(p)?; if path.exists() {}"), ["File::open", ".exists()"]);
+    assert_eq!(bare_calls("OwnFile::open(p)?; (p).exists()"), [".exists()"]);
     assert_eq!(bare_calls("Path::new(path).is_dir()"), [".is_dir()"]);
     assert_eq!(bare_calls("use std::os::unix::fs::MetadataExt; file: fs::File,"), [""; 0]);
     assert_eq!(bare_calls("log.file_type().is_dir() || meta.is_dir()"), [""; 0]);

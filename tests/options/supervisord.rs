@@ -7,7 +7,7 @@ use minder::config::table::Section::Supervisord;
 use crate::{
     effect::{Effect, Run, Table, option},
     look::{self, SLEEP},
-    support::{Setup, TestDaemon, process_stat, rpc},
+    support::{Setup, TestDaemon, process_stat, rpc, wait_for},
 };
 
 pub const TABLE: Table = Table { effects: EFFECTS, setup: Setup::new };
@@ -143,10 +143,19 @@ fn after_a_kill(text: &str) -> String {
     let mut daemon = plain(text);
     daemon.wait_state("a", "RUNNING", 15);
     daemon.kill();
-    // Where it starts, it ends at the user that it is to become.
-    let output = daemon.setup.run_path(&daemon.config, 20);
-    let refused = output.stderr.lines().find(|line| line.starts_with("Error: "));
-    refused.unwrap_or("not refused").to_owned()
+    let mut second = daemon.setup.spawn(&daemon.config);
+    let told = wait_for("a start, or why there is none", 20, || {
+        if daemon.count("INFO supervisord started with pid *") == 2 {
+            return Some("not refused".to_owned());
+        }
+        second.try_wait().unwrap()?;
+        let told = daemon.read("daemon.err");
+        Some(told.lines().find(|line| line.starts_with("Error: ")).unwrap_or(&told).to_owned())
+    });
+    // A kill of what has ended does nothing.
+    second.kill().unwrap();
+    second.wait().unwrap();
+    told
 }
 
 /// The file that knows the program.

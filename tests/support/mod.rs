@@ -566,7 +566,7 @@ impl Setup {
     /// Starts the daemon on a file that stands there already, and waits for nothing.
     pub fn spawn(&self, config: &Path) -> Child {
         let mut command = self.command(config);
-        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        self.keep_output(&mut command);
         command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
@@ -581,9 +581,7 @@ impl Setup {
     /// `s.sock`, its activity log `activity.log`, its pidfile `d.pid` in the test's directory.
     #[track_caller]
     pub fn start_file(self, config: PathBuf) -> TestDaemon {
-        let mut command = self.command(&config);
-        self.keep_output(&mut command);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let child = self.spawn(&config);
         let mut daemon = TestDaemon { setup: self, config, child, pid: 0 };
         daemon.await_answer();
         daemon
@@ -842,10 +840,7 @@ impl TestDaemon {
     /// Starts it again after its end, with the same configuration, and waits until it answers.
     #[track_caller]
     pub fn start_again(&mut self) {
-        let mut command = self.setup.command(&self.config);
-        let out = |name| fs::File::create(self.path(name)).expect("a file");
-        command.stdout(out("daemon.out")).stderr(out("daemon.err"));
-        self.child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        self.child = self.setup.spawn(&self.config);
         self.await_answer();
     }
 
