@@ -32,6 +32,7 @@ use crate::config::options::{LogLevel, MainLog, Notice, NoticeLevel, Options};
 use crate::coordinator::message::{Handle, MAILBOX, Message};
 use crate::coordinator::prepare::{self, LogDirectory, NewGroup};
 use crate::coordinator::run::{Coordinator, Means};
+use crate::counters::{Counters, OfDaemon};
 use crate::getopt::Refusal;
 use crate::http::methods::Service;
 use crate::http::rpc::Job;
@@ -144,6 +145,7 @@ struct Ready {
     state_file: Option<Arc<StateFile>>,
     log_directory: LogDirectory,
     open_logs: OpenLogs,
+    counters: Arc<Counters>,
     groups: Vec<NewGroup>,
     for_children: ForChildren,
     account: Option<Account>,
@@ -180,8 +182,8 @@ impl Ready {
             state_file.iter().for_each(|file| file.remove());
             return Err(error.to_string().into());
         }
-        let open_logs = OpenLogs::default();
-        let (log_directory, groups) = prepare_groups(&options, &open_logs, &logger);
+        let (open_logs, counters) = (OpenLogs::default(), Arc::new(Counters::default()));
+        let (log_directory, groups) = prepare_groups(&options, (&open_logs, &counters), &logger);
         listeners::tell(&logger, &listeners, &options.rpc_interfaces);
         let options = Arc::new(options);
         let parent = None;
@@ -196,6 +198,7 @@ impl Ready {
             state_file,
             log_directory,
             open_logs,
+            counters,
             groups,
             for_children,
             account,
@@ -290,7 +293,7 @@ impl Ready {
         let sinks = std::mem::replace(&mut self.sinks, Sinks::none());
         activity::start(queue, sinks)?;
         write_pidfile(self.pidfile.as_mut(), &self.options.supervisord.pidfile, &self.logger);
-        listen_to_signals(handle.clone(), self.logger.clone())?;
+        listen_to_signals(handle.clone(), self.logger.clone(), Arc::clone(&self.counters))?;
         let inherited = Arc::new(Inherited::of_this_process());
         let restart = Arc::new(restart::Restart::new(
             self.place.clone(),
@@ -305,6 +308,7 @@ impl Ready {
             logger: self.logger.clone(),
             inherited: Arc::clone(&inherited),
             open_logs: self.open_logs.clone(),
+            counters: Arc::clone(&self.counters),
             reload,
             prepare: restart.prepare(),
         });
@@ -318,6 +322,7 @@ impl Ready {
             inherited,
             buffers: Buffers::default(),
             state_file: self.state_file.clone(),
+            counters: Arc::clone(&self.counters),
             prepare: restart.prepare(),
             next_process: AtomicU64::new(0),
             next_event: AtomicU64::new(0),
@@ -367,7 +372,8 @@ impl Serving {
             tell_notices(&logger, &options, &told);
             // Its lock must not stand in the way of the next.
             drop(log_directory);
-            (log_directory, groups) = prepare_groups(&options, &open_logs, &logger);
+            (log_directory, groups) =
+                prepare_groups(&options, (&open_logs, &means.counters), &logger);
             listeners::settle(&logger, &next.listeners);
             listeners::tell(&logger, &next.listeners, &options.rpc_interfaces);
             restart.now_listening(next.listeners.clone());
@@ -501,13 +507,13 @@ fn is_same(old: &Arc<StateFile>, new: Option<&Arc<StateFile>>) -> bool {
 
 fn prepare_groups(
     options: &Options,
-    open: &OpenLogs,
+    shared: (&OpenLogs, &Arc<Counters>),
     logger: &Logger,
 ) -> (LogDirectory, Vec<NewGroup>) {
     let main = &options.supervisord;
     let tell = &mut |line: String| logger.log(LogLevel::Warn, line);
     let directory = LogDirectory::take(main, tell);
-    let groups = options.groups.iter().map(|group| prepare::new_group(group, main, open, tell));
+    let groups = options.groups.iter().map(|group| prepare::new_group(group, main, shared, tell));
     let groups = groups.collect();
     (directory, groups)
 }
@@ -526,7 +532,7 @@ fn enter_directory(directory: Option<&str>, logger: &Logger) {
 }
 
 /// One thread turns signals into messages.
-fn listen_to_signals(handle: Handle, logger: Logger) -> io::Result<()> {
+fn listen_to_signals(handle: Handle, logger: Logger, counters: Arc<Counters>) -> io::Result<()> {
     const STACK: usize = 128 * 1024;
     let mut heard = signals::listen()?;
     let mut pass_on = move || {
@@ -536,6 +542,7 @@ fn listen_to_signals(handle: Handle, logger: Logger) -> io::Result<()> {
     let run = move || {
         signals::unblock_heard();
         while catch_unwind(AssertUnwindSafe(&mut pass_on)).is_err() {
+            counters.count(OfDaemon::Panicked);
             logger.log(LogLevel::Critical, "the thread of signals panicked; it goes on");
         }
     };

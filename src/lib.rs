@@ -64,7 +64,7 @@
 //!    its oldest event and says so.
 //! 8. After start-up nothing ends the daemon but a request. A panic is caught at the top of each
 //!    thread and logged; a lack of descriptors, memory, processes or disk is logged once, counted
-//!    and tried again.
+//!    and tried again. `minder.getCounters` tells what was counted (`counters.rs`).
 //! 9. A FastCGI program's socket is made by the first child's thread that needs it, and closed by
 //!    the coordinator when its world says that nobody does: not while one of the program's
 //!    processes lives or will live again by itself.
@@ -72,6 +72,7 @@
 pub mod child;
 pub mod config;
 pub mod coordinator;
+pub mod counters;
 pub mod ctl;
 pub mod daemon;
 pub mod echo_supervisord_conf;

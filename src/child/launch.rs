@@ -13,6 +13,7 @@ use super::stream::Stream;
 use super::thread::Job;
 use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
+use crate::counters::OfProcess;
 use crate::log::child_log::ChildLog;
 use crate::process::machine::SpawnFailure;
 use crate::process::name;
@@ -80,8 +81,10 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     }
     let spawned =
         spawn::spawn(&plan, &job.link.slot).map_err(|error| fork_failure(program, &error))?;
+    job.logs.tally().count(OfProcess::Spawned);
     if let Some(why) = spawned.failure {
         let name = &program.name;
+        job.logs.tally().count(OfProcess::ExecFailed);
         job.logger.log(LogLevel::Warn, format_args!("'{name}' could not be executed: {why}"));
     }
     let Channels { streams, stdin, .. } = channels;
@@ -151,7 +154,7 @@ fn open_output(job: &Job, output: Output) -> io::Result<(Stream, OwnedFd)> {
         pipe::give_to(read.as_fd(), user.uid);
         pipe::give_to(write.as_fd(), user.uid);
     }
-    let place = (job.logs.target(output), job.logs.open());
+    let place = (job.logs.target(output), job.logs.open(), job.logs.tally());
     let before = job.logs.was_opened(output);
     let log = ChildLog::open(output, place, job.strip_ansi, before, job.speaker())?;
     job.logs.set_opened(output);

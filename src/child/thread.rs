@@ -20,6 +20,7 @@ use super::stdin::Stdin;
 use super::stream::{Amount, Stream};
 use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
+use crate::counters::{OfProcess, Tally};
 use crate::event::payload::{self, Event, Origin};
 use crate::event::pool;
 use crate::log::activity::Logger;
@@ -53,13 +54,19 @@ pub struct Logs {
     targets: [Target; 2],
     opened: [AtomicBool; 2],
     open: Arc<Slots>,
+    tally: Arc<Tally>,
 }
 
 impl Logs {
     /// The targets of stdout and stderr, and where those that are open are found.
-    pub fn new(stdout: Target, stderr: Target, open: Arc<Slots>) -> Logs {
+    pub fn new(stdout: Target, stderr: Target, open: Arc<Slots>, tally: Tally) -> Logs {
         let opened = [AtomicBool::new(false), AtomicBool::new(false)];
-        Logs { targets: [stdout, stderr], opened, open }
+        Logs { targets: [stdout, stderr], opened, open, tally: Arc::new(tally) }
+    }
+
+    /// What is counted of the process.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// Those that are open.
@@ -249,7 +256,14 @@ fn run(job: &Job, turn: Turn) {
     let _closed = Closed(&job.link);
     let made = make(job, &turn);
     match made {
-        Err(failure) => (job.report)(Report::Failed(failure)),
+        Err(failure) => {
+            let what = match failure.lacks_resources {
+                true => OfProcess::SpawnLackedResources,
+                false => OfProcess::SpawnFailed,
+            };
+            job.logs.tally().count(what);
+            (job.report)(Report::Failed(failure))
+        }
         Ok(mut live) => {
             let place = live.place.take();
             let spawned = Notice::Spawned { pid: live.pid };

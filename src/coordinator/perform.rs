@@ -12,6 +12,8 @@ use crate::child::socket::SharedSocket;
 use crate::child::thread::{self, Job, Logs};
 use crate::config::options::LogLevel;
 use crate::config::signal;
+use crate::counters::{OfDaemon, OfProcess};
+use crate::event;
 use crate::event::pool::Heard;
 use crate::process::machine::{self, Input, SpawnFailure, SpawnNumber};
 use crate::process::notice::{Notice, Purpose, Scope};
@@ -93,7 +95,34 @@ impl Coordinator<'_> {
             Effect::WaitingToDie(unstopped) => self.log_waiting(&unstopped),
             Effect::Finished(state) => self.finished = Some(state),
             Effect::Send(id, bytes) => self.send_event(id, bytes),
-            Effect::Tell(notice) => self.means.logger.log(notice.level(), notice),
+            Effect::Tell(notice) => {
+                self.count_event(&notice);
+                self.means.logger.log(notice.level(), notice);
+            }
+        }
+    }
+
+    fn count_event(&self, notice: &event::notice::Notice) {
+        use event::notice::Notice as N;
+        let counters = &self.means.counters;
+        match notice {
+            N::Overflowed { pool, others, .. } => counters.discarded(pool, others + 1),
+            N::Rejected { .. } => counters.count(OfDaemon::EventRejected),
+            N::Late { .. } => counters.count(OfDaemon::ResultLate),
+            N::Lost { .. } => counters.count(OfDaemon::ListenerLost),
+            N::Rebuffering { .. }
+            | N::Sent { .. }
+            | N::BrokenPipe { .. }
+            | N::Changed { .. }
+            | N::BadResultLine { .. }
+            | N::Processed { .. }
+            | N::Communication { .. } => {}
+        }
+    }
+
+    fn count_of(&self, id: ProcessId, what: OfProcess) {
+        if let Some(shell) = self.shells.get(&id) {
+            shell.logs.tally().count(what);
         }
     }
 
@@ -145,7 +174,13 @@ impl Coordinator<'_> {
     }
 
     fn spawn(&mut self, id: ProcessId, spawn: SpawnNumber) {
+        let is_first = |shell: &Shell| shell.spawn == SpawnNumber::default();
+        if !self.asked_for && !self.shells.get(&id).is_some_and(is_first) {
+            self.count_of(id, OfProcess::Restarted);
+        }
         if let Err(error) = self.start_thread(id, spawn) {
+            self.count_of(id, OfProcess::SpawnLackedResources);
+            self.count_of(id, OfProcess::ThreadRefused);
             let name = self.world.member(id).map_or("", |m| m.process.program.name.as_str());
             let text = match error.raw_os_error() {
                 Some(libc::EMFILE) => format!("too many open files to spawn '{name}'"),
@@ -246,6 +281,7 @@ impl Coordinator<'_> {
 
     /// Nobody reads the child's output any more: it is ended and counts as it then ends.
     pub(super) fn thread_panicked(&mut self, id: ProcessId, spawn: SpawnNumber, words: &str) {
+        self.count_of(id, OfProcess::ThreadPanicked);
         let Some(member) = self.world.member(id) else { return };
         let name = member.process.program.name.clone();
         let text = format!("the thread of '{name}' panicked, its process is killed: {words}");

@@ -14,6 +14,7 @@ use crate::child::thread::Logs;
 use crate::config::options::{
     Channel, ChildLog, FcgiAddress, Group, GroupKind, Options, Program, Supervisord,
 };
+use crate::counters::{Counters, Tally};
 use crate::log::activity::{Logger, Sinks};
 use crate::log::child_log::{LogFile, Target};
 use crate::log::rotating::Limits;
@@ -53,14 +54,15 @@ pub struct Next {
 pub fn new_group(
     group: &Arc<Group>,
     main: &Supervisord,
-    open: &OpenLogs,
+    (open, counters): (&OpenLogs, &Arc<Counters>),
     tell: &mut dyn FnMut(String),
 ) -> NewGroup {
     let listeners = matches!(group.kind, GroupKind::EventListeners(_));
     let mut logs = |program: &Arc<Program>| {
         let (stdout, stderr) = targets(program, listeners, main, tell);
         let lingers = !program.drain_timeout.is_zero();
-        Arc::new(Logs::new(stdout, stderr, open.of(&group.name, &program.name, lingers)))
+        let open = open.of(&group.name, &program.name, lingers);
+        Arc::new(Logs::new(stdout, stderr, open, Tally::new(Arc::clone(counters))))
     };
     let logs = group.processes.iter().map(&mut logs).collect();
     NewGroup { group: Arc::clone(group), logs, sockets: sockets(group) }

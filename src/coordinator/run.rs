@@ -27,6 +27,7 @@ use crate::child::turns::Turns;
 use crate::config::options::{LogLevel, Options};
 use crate::config::reread::{self, Changes};
 use crate::config::signal;
+use crate::counters::{Counters, OfDaemon, OfProcess};
 use crate::event::serial::Counter;
 use crate::log::activity::Logger;
 use crate::process::machine::{Input, SpawnNumber};
@@ -67,6 +68,8 @@ pub struct Means {
     pub turns: Turns,
     /// The limits that children start with.
     pub limits: ForChildren,
+    /// What is counted.
+    pub counters: Arc<Counters>,
     /// Where children are written down.
     pub state_file: Option<Arc<StateFile>>,
     /// For HUP.
@@ -105,6 +108,8 @@ pub struct Coordinator<'a> {
     next: Option<Box<Next>>,
     preparing: bool,
     prepare_again: bool,
+    /// What happens now was asked for.
+    pub(super) asked_for: bool,
     /// There may be more zombies than were reaped.
     zombies_left: bool,
     /// When the daemon comes to rest if nothing more happens; once, not again and again.
@@ -135,6 +140,7 @@ impl<'a> Coordinator<'a> {
             next: None,
             preparing: false,
             prepare_again: false,
+            asked_for: false,
             // Children of whoever executed the daemon may have ended before it heard of signals.
             zombies_left: true,
             rest_at: Some(clock::now().mono + REST),
@@ -153,6 +159,7 @@ impl<'a> Coordinator<'a> {
             // A defect in one step must not orphan all children: the next message goes on.
             let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
             if turn.is_err() {
+                self.means.counters.count(OfDaemon::Panicked);
                 self.log(LogLevel::Critical, "the coordinator panicked on a message; it goes on");
             }
             let Some(state) = self.finished else { continue };
@@ -260,6 +267,7 @@ impl<'a> Coordinator<'a> {
         while let Some(event) = self.follow_ups.pop_front() {
             let mut effects = Vec::new();
             let is_heard = matches!(event, Event::Occurred(_) | Event::Listener { .. });
+            self.asked_for = matches!(event, Event::Request(..));
             self.world.step(clock::now(), event, &mut effects);
             self.withdraw_view(is_heard);
             for effect in effects {
@@ -317,6 +325,9 @@ impl<'a> Coordinator<'a> {
         if lingering.add(process, spawn, link)
             && let Some(member) = self.world.member(process)
         {
+            if let Some(shell) = self.shells.get(&process) {
+                shell.logs.tally().count(OfProcess::LingeringCut);
+            }
             let (name, most) = (&member.process.program.name, lingering::MOST);
             let text = format!(
                 "'{name}' has left output open {most} times within drain_timeout; what was left \
@@ -421,6 +432,7 @@ impl<'a> Coordinator<'a> {
             match owner.filter(|process| self.world.member(*process).is_some()) {
                 Some(process) => self.handle(Event::Reaped { process, status }),
                 None => {
+                    self.means.counters.count(OfDaemon::ReapedUnknown);
                     self.log(LogLevel::Info, &format!("reaped unknown pid {zombie} ({status})"));
                     let late = self.late.iter().position(|link| link.slot.get() == Some(zombie));
                     if let Some(place) = late {
@@ -437,6 +449,7 @@ impl<'a> Coordinator<'a> {
     }
 
     fn reap_failed(&self, error: &std::io::Error) {
+        self.means.counters.count(OfDaemon::WaitFailed);
         let number = error.raw_os_error().unwrap_or(0);
         let text = format!("waitpid error {number}; a process may not be cleaned up properly");
         self.log(LogLevel::Critical, &text);
@@ -470,6 +483,7 @@ impl<'a> Coordinator<'a> {
         match thread::start(c"files", FILES_STACK, Box::new(body)) {
             Ok(()) => self.preparing = true,
             Err(error) => {
+                self.means.counters.count(OfDaemon::RestartRefused);
                 let text = format!("could not restart: no thread to prepare it: {error}");
                 self.log(LogLevel::Error, &text);
             }
@@ -490,6 +504,7 @@ impl<'a> Coordinator<'a> {
                 SupervisorState::Shutdown => {}
             },
             Err(why) => {
+                self.means.counters.count(OfDaemon::RestartRefused);
                 let text = format!("could not restart, everything goes on as it is: {why}");
                 self.log(LogLevel::Error, &text);
             }
@@ -509,6 +524,7 @@ impl<'a> Coordinator<'a> {
     fn add(&mut self, group: Box<NewGroup>) -> Answer {
         let request = Request::Add(Arc::clone(&group.group));
         self.incoming = Some(group);
+        self.asked_for = true;
         let mut effects = Vec::new();
         // Number 0 is nobody's: the answer is taken from the effects.
         let event = Event::Request(RequestId(0), request);

@@ -1,13 +1,13 @@
 //! What the acceptor, the pool's threads and every connection share.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
 use super::auth::FailedLogins;
 use super::connection::Connection;
-use super::limits::{Limits, Notices, Trouble};
+use super::limits::{ANSWERS_COUNTED, Limits, Notices, Trouble};
 use crate::sys::net::{Listener, Peer};
 use crate::sys::poll::Waker;
 
@@ -31,6 +31,27 @@ pub(super) struct Core {
     pub(super) leases: AtomicUsize,
     stopped: AtomicBool,
     failed_logins: Mutex<FailedLogins>,
+    pub(super) answers: Answers,
+}
+
+/// How many answers of each status that is an error went out.
+#[derive(Default)]
+pub(super) struct Answers([AtomicU64; ANSWERS_COUNTED.len()]);
+
+impl Answers {
+    pub(super) fn add(&self, status: u16) {
+        if let Some(count) = self.of(status) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn count(&self, status: u16) -> u64 {
+        self.of(status).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    fn of(&self, status: u16) -> Option<&AtomicU64> {
+        self.0.get(ANSWERS_COUNTED.iter().position(|counted| *counted == status)?)
+    }
 }
 
 /// What waits for the acceptor. Bounded: each connection is in one place only.
@@ -59,6 +80,7 @@ impl Core {
             leases: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             failed_logins: Mutex::default(),
+            answers: Answers::default(),
         })
     }
 

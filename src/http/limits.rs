@@ -149,6 +149,9 @@ impl Trouble {
     }
 }
 
+/// The statuses of answers that are counted: refusals, each by its kind.
+pub const ANSWERS_COUNTED: [u16; 9] = [400, 401, 403, 404, 411, 413, 431, 500, 503];
+
 /// How many kinds of trouble there are.
 const TROUBLES: usize = Trouble::Login as usize + 1;
 

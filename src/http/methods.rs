@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::describe;
+use super::rpc::Job;
+use super::server::Server;
+use super::{counters, describe};
 use crate::VERSION;
 use crate::child::command;
 use crate::child::environment::Inherited;
@@ -17,6 +19,7 @@ use crate::coordinator::run::Prepare;
 use crate::coordinator::view::{Found, ProcessView, View};
 use crate::coordinator::waiters::{Answer, ProcessResult};
 use crate::coordinator::world::{Refused, Request, Target};
+use crate::counters::Counters;
 use crate::event::payload::Event;
 use crate::log::activity::Logger;
 use crate::log::read::{self, ReadError};
@@ -46,6 +49,8 @@ pub struct Service {
     pub logger: Logger,
     /// The daemon's environment, for PATH.
     pub inherited: Arc<Inherited>,
+    /// What is counted.
+    pub counters: Arc<Counters>,
     /// Logs that are open though nothing of the configuration has them.
     pub open_logs: OpenLogs,
     /// For reloadConfig.
@@ -67,7 +72,12 @@ impl Service {
     ///
     /// # Errors
     /// The fault that the client gets.
-    pub fn execute(&self, method: Method, w: &mut Writer<'_>) -> Result<Flow, Fault> {
+    pub fn execute(
+        &self,
+        method: Method,
+        server: &Server<Job>,
+        w: &mut Writer<'_>,
+    ) -> Result<Flow, Fault> {
         let view = self.handle.view()?;
         if view.state != SupervisorState::Running && !method.is_always_served() {
             return Err(Fault::bare(FaultCode::ShutdownState));
@@ -135,6 +145,7 @@ impl Service {
                 let next = next.map_err(|why| Fault::new(FaultCode::CantReread, why))?;
                 self.leave(Some(next), w)?;
             }
+            Method::GetCounters => counters::write(&view, &self.counters, &self.logger, server, w),
             Method::ListMethods => {
                 w.begin_array();
                 for name in table::all_names(&view.running.rpc_interfaces) {
@@ -225,8 +236,12 @@ impl Service {
         open.retain(|address| matches!(address, FcgiAddress::Unix { .. }));
         prepare::try_sockets([group], &open, &self.logger)
             .map_err(|error| Fault::new(FaultCode::Failed, error.to_string()))?;
-        let group =
-            Box::new(prepare::new_group(group, &view.options.supervisord, &self.open_logs, tell));
+        let group = Box::new(prepare::new_group(
+            group,
+            &view.options.supervisord,
+            (&self.open_logs, &self.counters),
+            tell,
+        ));
         match self.handle.ask(|reply| Message::Add { group, reply })? {
             Answer::Fault(fault) => Err(fault),
             Answer::True | Answer::Results(_) => {

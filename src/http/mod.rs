@@ -22,6 +22,7 @@ mod access;
 pub mod auth;
 mod connection;
 mod core;
+pub mod counters;
 mod date;
 mod defect;
 pub mod describe;

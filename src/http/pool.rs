@@ -13,6 +13,7 @@ use super::rpc::{self, Job};
 use super::server::{Server, Work};
 use super::static_files;
 use crate::config::options::LogLevel;
+use crate::counters::OfDaemon;
 
 /// Enough for reading a configuration, the deepest that a request does.
 const STACK: usize = 512 * 1024;
@@ -31,6 +32,7 @@ pub fn start(server: &Arc<Server<Job>>, service: &Arc<Service>) -> io::Result<Jo
                 Work::Job(job) => rpc::proceed(&service, &server, job),
             }));
             if served.is_err() {
+                service.counters.count(OfDaemon::Panicked);
                 service.logger.log(LogLevel::Critical, "a request made its thread panic");
             }
         }

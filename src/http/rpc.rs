@@ -15,6 +15,7 @@ use super::server::Server;
 use crate::config::options::LogLevel;
 use crate::config::quote::quote;
 use crate::coordinator::waiters::Answer;
+use crate::counters::OfDaemon;
 use crate::rpc::fault::{Fault, FaultCode};
 use crate::rpc::method::{self, Method};
 use crate::xml_rpc::{self, Logs, Value, Writer};
@@ -110,6 +111,7 @@ fn shown(data: &[u8]) -> String {
 }
 
 fn tell_of_defect(service: &Service, data: &[u8], panic: &str) {
+    service.counters.count(OfDaemon::Panicked);
     let data = shown(data);
     service.logger.log(
         LogLevel::Critical,
@@ -186,7 +188,7 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
             continue;
         }
         let mut writer = Writer::new(&mut job.out).with_logs(job.logs);
-        match guarded(|| call.and_then(|method| service.execute(method, &mut writer))) {
+        match guarded(|| call.and_then(|method| service.execute(method, server, &mut writer))) {
             Ok(Ok(Flow::Done)) if job.out.len() > ANSWER => {
                 job.out.truncate(written);
                 job.write_fault(too_large());

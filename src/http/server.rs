@@ -300,6 +300,11 @@ impl<J: Send + 'static> Server<J> {
         tcp + unix
     }
 
+    /// How many answers of that status went out since the start; 0 for one that is not counted.
+    pub fn answered(&self, status: u16) -> u64 {
+        self.core.answers.count(status)
+    }
+
     /// How often that trouble was met since the start.
     pub fn troubles(&self, trouble: Trouble) -> u64 {
         self.core.notices.count(trouble)

@@ -52,9 +52,20 @@ pub struct Logger {
 struct Shared {
     level: AtomicU8,
     dropped: AtomicU64,
+    losses: Losses,
     /// Messages in the queue. It is bounded by this count and not by a channel of that size,
     /// which would hold memory for all of them from the start.
     waiting: AtomicUsize,
+}
+
+/// What was lost since the start.
+#[derive(Debug, Default)]
+struct Losses {
+    lines_dropped: AtomicU64,
+    failed: AtomicU64,
+    bytes_lost: AtomicU64,
+    rotation_failed: AtomicU64,
+    bytes_not_printed: AtomicU64,
 }
 
 /// Where lines go.
@@ -128,7 +139,8 @@ impl Logger {
         let (queue, lines) = unbounded();
         let level = AtomicU8::new(level as u8);
         let (dropped, waiting) = (AtomicU64::new(0), AtomicUsize::new(0));
-        let shared = Arc::new(Shared { level, dropped, waiting });
+        let losses = Losses::default();
+        let shared = Arc::new(Shared { level, dropped, losses, waiting });
         (Logger { queue, shared: Arc::clone(&shared) }, LogQueue { lines, shared })
     }
 
@@ -187,7 +199,22 @@ impl Logger {
         if waiting >= most || self.queue.send(message).is_err() {
             self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            self.shared.losses.lines_dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// What was lost since the start, with the names that clients see.
+    pub fn losses(&self) -> [(&'static str, u64); 5] {
+        let Losses { lines_dropped, failed, bytes_lost, rotation_failed, bytes_not_printed } =
+            &self.shared.losses;
+        [
+            ("lines_dropped", lines_dropped),
+            ("failed", failed),
+            ("bytes_lost", bytes_lost),
+            ("rotation_failed", rotation_failed),
+            ("bytes_not_printed", bytes_not_printed),
+        ]
+        .map(|(name, count)| (name, count.load(Ordering::Relaxed)))
     }
 }
 
@@ -205,6 +232,7 @@ pub struct LogQueue {
 pub fn start(queue: LogQueue, sinks: Sinks) -> io::Result<()> {
     thread::Builder::new().name("log".to_owned()).stack_size(STACK).spawn(move || {
         let mut writer = Writer {
+            shared: Arc::clone(&queue.shared),
             sinks,
             stamp: Stamp::default(),
             line: Vec::new(),
@@ -223,6 +251,7 @@ pub fn start(queue: LogQueue, sinks: Sinks) -> io::Result<()> {
 }
 
 struct Writer {
+    shared: Arc<Shared>,
     sinks: Sinks,
     stamp: Stamp,
     line: Vec<u8>,
@@ -294,10 +323,16 @@ impl Writer {
     fn write(&mut self, line: &[u8]) {
         let mut troubles = Vec::new();
         if let Some(file) = &mut self.sinks.file {
+            let before = file.lost_ever();
             file.write(line, &mut |trouble| troubles.push(trouble));
+            let lost = file.lost_ever() - before;
+            self.shared.losses.bytes_lost.fetch_add(lost, Ordering::Relaxed);
         }
         if self.sinks.stdout {
-            self.unprinted += stdout::print(line);
+            let unprinted = stdout::print(line);
+            self.unprinted += unprinted;
+            let count = &self.shared.losses.bytes_not_printed;
+            count.fetch_add(unprinted as u64, Ordering::Relaxed);
             self.tell_of_unprinted();
         }
         for trouble in troubles {
@@ -309,6 +344,7 @@ impl Writer {
     fn tell(&mut self, trouble: &Trouble) {
         match trouble {
             Trouble::Began(error) => {
+                self.shared.losses.failed.fetch_add(1, Ordering::Relaxed);
                 stdout::complain(&format!(
                     "the activity log can't be written: {}; lines are lost until it can",
                     errno::described(error)
@@ -319,6 +355,7 @@ impl Writer {
                 self.line(clock::wall(), LogLevel::Error, &text);
             }
             Trouble::CannotRotate(error) => {
+                self.shared.losses.rotation_failed.fetch_add(1, Ordering::Relaxed);
                 let text = format!("this log can't be rotated: {}", errno::described(error));
                 self.line(clock::wall(), LogLevel::Error, &text);
             }

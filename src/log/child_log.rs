@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::activity::Logger;
@@ -9,6 +10,7 @@ use super::ansi::Ansi;
 use super::rotating::{Limits, Rotating, Trouble};
 use super::shared::{Holding, Slots, Writer};
 use crate::config::options::LogLevel;
+use crate::counters::{OfProcess, Tally};
 use crate::event::capture::{Capture, Piece};
 use crate::event::notice::Notice;
 use crate::event::text::{self, Decoder};
@@ -107,7 +109,7 @@ impl ChildLog {
     /// be opened before is tried again while the child runs.
     pub fn open(
         output: Output,
-        (target, slots): (&Target, &Slots),
+        (target, slots, tally): (&Target, &Slots, &Arc<Tally>),
         strip_ansi: bool,
         opened_before: bool,
         speaker: Speaker<'_>,
@@ -121,7 +123,7 @@ impl ChildLog {
         };
         let mut join = |log: &LogFile| {
             let mut tell = |trouble| troubles.push(trouble);
-            Writer::join(slots, output, &log.path, log.limits, || open(log), &mut tell)
+            Writer::join((slots, tally), output, &log.path, log.limits, || open(log), &mut tell)
         };
         let file = target.file.as_ref().map(&mut join).transpose()?;
         // Once for a process, not at each of its starts.
@@ -286,6 +288,11 @@ fn has_no_reader(error: &io::Error) -> bool {
 
 fn tell(output: Output, file: Option<&Writer>, trouble: &Trouble, speaker: Speaker<'_>) {
     let path = file.map_or_else(String::new, Writer::path);
+    match (trouble, file.map(Writer::tally)) {
+        (Trouble::Began(_), Some(tally)) => tally.count(OfProcess::LogFailed),
+        (Trouble::CannotRotate(_), Some(tally)) => tally.count(OfProcess::RotationFailed),
+        (Trouble::Ended(_) | Trouble::Left(_) | Trouble::NotRotated, _) | (_, None) => {}
+    }
     let whose = format!("'{}' {} log {path}", speaker.name, output.name());
     match trouble {
         Trouble::Began(error) => speaker.logger.log(

@@ -58,6 +58,8 @@ pub struct Rotating {
     /// It has places: /dev/null has, a pipe has none.
     seekable: bool,
     lost: u64,
+    /// Of all times together.
+    lost_ever: u64,
     retry_at: Option<Instant>,
     rotation_failed: bool,
 }
@@ -85,6 +87,7 @@ impl Rotating {
             named: true,
             seekable: true,
             lost: 0,
+            lost_ever: 0,
             retry_at: None,
             rotation_failed: false,
         }
@@ -123,7 +126,7 @@ impl Rotating {
             self.try_again(tell);
         }
         let Some(file) = &self.file else {
-            self.lost += data.len() as u64;
+            self.lose(data.len());
             return;
         };
         let (written, error) = write_all(file, data);
@@ -135,7 +138,7 @@ impl Rotating {
                 if self.lost == 0 {
                     tell(Trouble::Began(error));
                 }
-                self.lost += (data.len() - written) as u64;
+                self.lose(data.len() - written);
             }
         }
         if self.regular && self.limits.max_bytes > 0 && self.size >= self.limits.max_bytes {
@@ -160,6 +163,16 @@ impl Rotating {
         if !look.named {
             self.reopen(tell);
         }
+    }
+
+    fn lose(&mut self, bytes: usize) {
+        self.lost += bytes as u64;
+        self.lost_ever += bytes as u64;
+    }
+
+    /// How many bytes were lost since it was opened first.
+    pub fn lost_ever(&self) -> u64 {
+        self.lost_ever
     }
 
     /// Closes and opens by name; what was moved away is replaced.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::child_log::LogFile;
 use super::rotating::{Limits, Rotating, Trouble};
+use crate::counters::{OfProcess, Tally};
 use crate::process::output::Output;
 use crate::sys::file;
 
@@ -102,6 +103,7 @@ impl OpenLogs {
 pub struct Writer {
     log: Arc<Shared>,
     number: u64,
+    tally: Arc<Tally>,
     /// What waits for the end of a line, its own or another's; `None`: nothing ever does.
     held: Option<Held>,
 }
@@ -128,7 +130,7 @@ impl Writer {
     /// # Errors
     /// What opening it says.
     pub fn join(
-        slots: &Slots,
+        (slots, tally): (&Slots, &Arc<Tally>),
         output: Output,
         path: &Path,
         limits: Limits,
@@ -139,18 +141,18 @@ impl Writer {
         if let Some(log) = slot.upgrade()
             && let Some(number) = log.take_in(path, limits, tell)
         {
-            return Ok(Writer { log, number, held: None });
+            return Ok(Writer { log, number, tally: Arc::clone(tally), held: None });
         }
         let log = Arc::new(Shared::new(open()?));
         *slot = Arc::downgrade(&log);
         let number = log.lock().number();
-        Ok(Writer { log, number, held: None })
+        Ok(Writer { log, number, tally: Arc::clone(tally), held: None })
     }
 
     /// Appends. Whoever holds lines does so later.
     pub fn write(&mut self, data: &[u8], tell: &mut dyn FnMut(Trouble)) {
         match &mut self.held {
-            None => self.log.lock().write(self.number, data, tell),
+            None => self.log.lock().write((self.number, &self.tally), data, tell),
             Some(held) => {
                 held.bytes.extend_from_slice(data);
                 self.settle(Instant::now(), tell);
@@ -176,7 +178,8 @@ impl Writer {
             let since = *held.since.get_or_insert(now);
             waits = is_amid && now.saturating_duration_since(since) < PATIENCE;
             if !waits {
-                log.write(self.number, held.bytes.get(..ready).unwrap_or_default(), tell);
+                let lines = held.bytes.get(..ready).unwrap_or_default();
+                log.write((self.number, &self.tally), lines, tell);
                 held.bytes.drain(..ready);
                 held.since = None;
             }
@@ -188,11 +191,16 @@ impl Writer {
     pub fn finish(&mut self, tell: &mut dyn FnMut(Trouble)) {
         let mut log = self.log.lock();
         if let Some(held) = self.held.take().filter(|held| !held.bytes.is_empty()) {
-            log.write(self.number, &held.bytes, tell);
+            log.write((self.number, &self.tally), &held.bytes, tell);
         }
         if Arc::strong_count(&self.log) == 1 {
             log.file.finish(tell);
         }
+    }
+
+    /// What is counted of its process.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// What there is to tell of a log that can't be rotated.
@@ -241,8 +249,18 @@ impl State {
         self.next
     }
 
-    fn write(&mut self, writer: u64, data: &[u8], tell: &mut dyn FnMut(Trouble)) {
+    fn write(
+        &mut self,
+        (writer, tally): (u64, &Tally),
+        data: &[u8],
+        tell: &mut dyn FnMut(Trouble),
+    ) {
+        let before = self.file.lost_ever();
         self.file.write(data, tell);
+        let lost = self.file.lost_ever() - before;
+        if lost > 0 {
+            tally.add(OfProcess::LogBytesLost, lost);
+        }
         if let Some(last) = data.last() {
             self.within_line = (*last != b'\n').then_some(writer);
         }

@@ -93,6 +93,7 @@ pub enum Method {
         kind: String,
         data: String,
     },
+    GetCounters,
     ListMethods,
     MethodHelp(String),
     MethodSignature(String),
@@ -110,7 +111,8 @@ impl Method {
     pub fn is_always_served(&self) -> bool {
         matches!(
             self,
-            Method::ListMethods
+            Method::GetCounters
+                | Method::ListMethods
                 | Method::MethodHelp(_)
                 | Method::MethodSignature(_)
                 | Method::Multicall(_)

@@ -27,9 +27,17 @@ impl Row {
 /// The namespace that is always there.
 pub const SYSTEM: &str = "system";
 
+/// The namespace of what Supervisor does not have. It is there where Supervisor's methods are,
+/// under whatever name.
+pub const OWN: &str = "minder";
+
 /// The row of `namespace.method`, where the namespace is one of those given or `system`.
 pub fn find(full_name: &str, namespaces: &[String]) -> Option<&'static Row> {
     let (namespace, name) = full_name.split_once('.')?;
+    let own = OWN_ROWS.iter().find(|row| row.name == name);
+    if let Some(own) = own.filter(|_| namespace == OWN && !namespaces.is_empty()) {
+        return Some(own);
+    }
     let rows: &[Row] = if namespace == SYSTEM {
         SYSTEM_ROWS
     } else if namespaces.iter().any(|known| known == namespace) {
@@ -51,7 +59,9 @@ pub fn all_names(namespaces: &[String]) -> Vec<String> {
     let others = namespaces.iter().flat_map(|namespace| {
         SUPERVISOR_ROWS.iter().map(move |row| format!("{namespace}.{}", row.name))
     });
-    let mut names: Vec<String> = system.chain(others).collect();
+    let own = OWN_ROWS.iter().filter(|_| !namespaces.is_empty());
+    let own = own.map(|row| format!("{OWN}.{}", row.name));
+    let mut names: Vec<String> = system.chain(others).chain(own).collect();
     names.sort();
     names.dedup();
     names
@@ -101,6 +111,15 @@ const SYSTEM_ROWS: &[Row] = &[
          The result of each is its plain value, or a struct of faultCode and faultString.",
     ),
 ];
+
+const OWN_ROWS: &[Row] = &[row(
+    "getCounters",
+    &["struct"],
+    |_| Ok(Method::GetCounters),
+    "What was counted of errors and losses since the start: structs daemon, processes (all of \
+     them together), events, activity_log and http, and the arrays process and pool of a struct \
+     each. A number is an int, beyond 2147483647 a double.",
+)];
 
 const SUPERVISOR_ROWS: &[Row] = &[
     row(
@@ -313,15 +332,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forty_one_methods_in_order() {
+    fn forty_one_methods_and_our_own_in_order() {
         let names = all_names(&["supervisor".to_owned()]);
-        assert_eq!(names.len(), 41);
+        assert_eq!(names.len(), 42);
+        assert_eq!(names.first().map(String::as_str), Some("minder.getCounters"));
+        assert!(find("minder.getCounters", &[]).is_none());
+        let both = [OWN.to_owned()];
+        assert!(
+            find("minder.getCounters", &both).is_some() && find("minder.getPID", &both).is_some()
+        );
         assert!(names.is_sorted());
         let api = names.iter().position(|name| name == "supervisor.getAPIVersion");
         let all = names.iter().position(|name| name == "supervisor.getAllConfigInfo");
         assert!(api < all, "bytewise");
         assert_eq!(all_names(&[]).len(), 4);
-        for row in SYSTEM_ROWS.iter().chain(SUPERVISOR_ROWS) {
+        for row in SYSTEM_ROWS.iter().chain(SUPERVISOR_ROWS).chain(OWN_ROWS) {
             assert!(row.least <= row.most() && !row.help.is_empty(), "{}", row.name);
         }
     }

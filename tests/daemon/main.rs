@@ -17,6 +17,7 @@ mod support;
 
 #[cfg(target_env = "gnu")]
 mod clock;
+mod counters;
 mod crashes;
 mod fastcgi;
 mod flood;

@@ -88,6 +88,7 @@ impl Connection {
     pub(in crate::http) fn tell(&self, request: Asked<'_>, status: u16, bytes: usize) {
         let line = Answered { peer: self.peer, request, status, bytes };
         (self.core.limits.on_answer)(&line);
+        self.core.answers.add(status);
     }
 
     /// Answers with an error and ends the connection: where its next request would begin is

@@ -47,6 +47,7 @@ fn directory_with_server() -> (PathBuf, Arc<Server<Job>>, Logger) {
         handle,
         logger: logger.clone(),
         inherited: Arc::new(Inherited::default()),
+        counters: Default::default(),
         open_logs: Default::default(),
         reload: Arc::new(|| panic!("a defect")),
         prepare: Arc::new(|_| Err(String::new())),

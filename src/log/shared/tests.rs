@@ -13,7 +13,8 @@ fn log(name: &str) -> PathBuf {
 
 fn join(slots: &Slots, path: &Path, limits: Limits) -> Writer {
     let open = || Rotating::open(path, Mode::Usual, limits);
-    Writer::join(slots, Output::Stdout, path, limits, open, &mut |_| {}).unwrap()
+    let tally = Arc::new(Tally::new(Arc::default()));
+    Writer::join((slots, &tally), Output::Stdout, path, limits, open, &mut |_| {}).unwrap()
 }
 
 fn write(writer: &mut Writer, data: &str) {
