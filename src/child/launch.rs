@@ -82,6 +82,9 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     let spawned =
         spawn::spawn(&plan, &job.link.slot).map_err(|error| fork_failure(program, &error))?;
     job.logs.tally().count(OfProcess::Spawned);
+    if let Some(place) = &place {
+        place.written();
+    }
     if let Some(why) = spawned.failure {
         let name = &program.name;
         job.logs.tally().count(OfProcess::ExecFailed);

@@ -91,10 +91,15 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
-    file: File,
     boot_id: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: Arc<File>,
     /// Which places are taken.
-    taken: Mutex<Vec<bool>>,
+    taken: Vec<bool>,
 }
 
 impl StateFile {
@@ -104,14 +109,7 @@ impl StateFile {
     /// # Errors
     /// See [`Refused`].
     pub fn open(path: &Path) -> Result<(StateFile, Vec<Entry>), Refused> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY)
-            .open(path)?;
+        let mut file = options().create(true).truncate(false).open(path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(Refused::Strange);
@@ -131,7 +129,8 @@ impl StateFile {
         }
         let boot_id = fs::read_to_string(BOOT_ID)?.trim().to_owned();
         let entries = entries(&text, &boot_id);
-        Ok((StateFile { path: path.to_owned(), file, boot_id, taken: Mutex::default() }, entries))
+        let state = Mutex::new(State { file: Arc::new(file), taken: Vec::new() });
+        Ok((StateFile { path: path.to_owned(), boot_id, state }, entries))
     }
 
     /// Forgets what an earlier daemon has written.
@@ -139,8 +138,9 @@ impl StateFile {
     /// # Errors
     /// What the system says.
     pub fn begin(&self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.write_all_at(&line(HEAD), 0)
+        let state = self.state();
+        state.file.set_len(0)?;
+        state.file.write_all_at(&line(HEAD), 0)
     }
 
     /// Where it is.
@@ -150,7 +150,7 @@ impl StateFile {
 
     /// Unlinks it, unless the name has come to mean another file.
     pub fn remove(&self) {
-        if !file::was_replaced(&self.path, &self.file) {
+        if !file::was_replaced(&self.path, &self.state().file) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -161,53 +161,96 @@ impl StateFile {
     /// # Errors
     /// What the system says.
     pub fn reserve(self: &Arc<Self>) -> io::Result<Place> {
-        let mut taken = self.taken();
-        let number = taken.iter().position(|taken| !taken).unwrap_or(taken.len());
-        match taken.get_mut(number) {
-            Some(free) => *free = true,
-            None => taken.push(true),
+        // Not in the lock: a disk that hangs must not make those wait who have their lines.
+        if self.is_gone() {
+            self.restore()?;
         }
-        drop(taken);
-        let place = Place { file: Arc::clone(self), number };
-        place.write(&line(""))?;
+        let mut state = self.state();
+        let number = state.taken.iter().position(|taken| !taken).unwrap_or(state.taken.len());
+        match state.taken.get_mut(number) {
+            Some(free) => *free = true,
+            None => state.taken.push(true),
+        }
+        let file = Arc::clone(&state.file);
+        drop(state);
+        let place = Place { state_file: Arc::clone(self), file, number };
+        place.file.write_all_at(&line(""), place.offset())?;
         Ok(place)
     }
 
-    fn taken(&self) -> MutexGuard<'_, Vec<bool>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    /// If somebody has removed it (what cleans /tmp, say): makes it anew, with what it said.
+    fn restore(&self) -> io::Result<()> {
+        let mut state = self.state();
+        if !self.is_gone() {
+            // Another has done it.
+            return Ok(());
+        }
+        let mut text = vec![0; LINE * (state.taken.len() + 1)];
+        let length = state.file.read_at(&mut text, 0)?;
+        let file = options().create_new(true).open(&self.path)?;
+        pidfile::lock(&file);
+        file.write_all_at(text.get(..length).unwrap_or_default(), 0)?;
+        state.file = Arc::new(file);
+        Ok(())
     }
+
+    fn is_gone(&self) -> bool {
+        let looked = fs::symlink_metadata(&self.path);
+        looked.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY;
+    options.read(true).write(true).mode(0o600).custom_flags(flags);
+    options
 }
 
 /// A line's place, for one child. Dropped, once the child was reaped, it is free for another.
 #[derive(Debug)]
 pub struct Place {
-    file: Arc<StateFile>,
+    state_file: Arc<StateFile>,
+    /// Into which the child writes.
+    file: Arc<File>,
     number: usize,
 }
 
 impl Place {
     /// What the child writes of itself there.
     pub fn record(&self, name: &str) -> Record {
-        let boot_id = &self.file.boot_id;
+        let boot_id = &self.state_file.boot_id;
         let blanks = BEGAN_END;
         let name = name.replace(char::is_control, "?");
         let line = line(&format!("{:blanks$} {boot_id} {name}", ""));
-        Record { fd: self.file.file.as_raw_fd(), offset: self.offset(), line }
+        Record { fd: self.file.as_raw_fd(), offset: self.offset(), line }
     }
 
     fn offset(&self) -> u64 {
         (self.number as u64 + 1).saturating_mul(LINE as u64)
     }
 
-    fn write(&self, line: &[u8; LINE]) -> io::Result<()> {
-        self.file.file.write_all_at(line, self.offset())
+    /// The child has written: into a file that was made anew meanwhile, its line goes too.
+    pub fn written(&self) {
+        let now = Arc::clone(&self.state_file.state().file);
+        let mut line = [0; LINE];
+        if !Arc::ptr_eq(&now, &self.file)
+            && self.file.read_exact_at(&mut line, self.offset()).is_ok()
+        {
+            let _ = now.write_all_at(&line, self.offset());
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let _ = self.write(&line(""));
-        if let Some(taken) = self.file.taken().get_mut(self.number) {
+        let file = Arc::clone(&self.state_file.state().file);
+        let _ = file.write_all_at(&line(""), self.offset());
+        if let Some(taken) = self.state_file.state().taken.get_mut(self.number) {
             *taken = false;
         }
     }

@@ -271,6 +271,29 @@ fn crashes_without_end_do_not_make_it_longer() {
     assert!(told(&d.read("d.pid.children")).contains(&d.pid_of("b")));
 }
 
+#[test]
+fn a_file_that_was_removed_is_there_again_at_the_next_start() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let mut d = Setup::new()
+        .supervisord("on_leftover=kill")
+        .program("a", SLEEP)
+        .program("b", &format!("{SLEEP}\nautostart=false"))
+        .start();
+    d.wait_state("a", "RUNNING", 20);
+    fs::remove_file(d.path("d.pid.children")).unwrap();
+    assert_eq!(d.ctl(&["start", "b"]).code, 0);
+    let old = [d.pid_of("a"), d.pid_of("b")];
+    assert_eq!(told(&d.read("d.pid.children")), old);
+    d.kill();
+    d.start_again();
+    assert!(old.iter().all(|pid| !alive(*pid)));
+    d.wait_state("a", "RUNNING", 20);
+    assert_eq!(told(&d.read("d.pid.children")), [d.pid_of("a")]);
+}
+
 /// Killed at any moment while it makes children, it leaves none that is not written down; and the
 /// next one ends them all.
 #[test]

@@ -46,6 +46,33 @@ fn entries_of(text: &[u8]) -> Vec<Entry> {
 }
 
 #[test]
+fn one_who_writes_while_it_is_made_anew_is_not_lost() {
+    let path = path("anew");
+    let (file, _) = opened(&path);
+    file.begin().unwrap();
+    let [first, second] = [(); 2].map(|()| file.reserve().unwrap());
+    first.record("first").write().unwrap();
+    first.written();
+    fs::remove_file(&path).unwrap();
+    let third = file.reserve().unwrap();
+    assert!(matches!(StateFile::open(&path), Err(Refused::InUse)));
+    for (place, name) in [(&second, "second"), (&third, "third")] {
+        place.record(name).write().unwrap();
+        place.written();
+    }
+    let names = |entries: Vec<Entry>| -> Vec<String> {
+        entries.into_iter().map(|entry| entry.name).collect()
+    };
+    let text = fs::read(&path).unwrap();
+    assert!(text.starts_with(HEAD.as_bytes()));
+    assert_eq!(names(entries_of(&text)), ["first", "second", "third"]);
+    drop((first, third));
+    assert_eq!(names(entries_of(&fs::read(&path).unwrap())), ["second"]);
+    file.remove();
+    assert!(!path.exists());
+}
+
+#[test]
 fn it_is_locked_and_only_ours() {
     let path = path("ours");
     let (held, _) = opened(&path);
