@@ -195,7 +195,9 @@ fn request_line(line: &str) -> Result<(Part, Part, Part), BadHead> {
     };
     let (major, minor) =
         version.strip_prefix("HTTP/").and_then(|v| v.split_once('.')).ok_or(BadHead)?;
-    let number = |text: &str| matches!(text.as_bytes(), [b'0'..=b'9']);
+    // HTTP has had one digit each for long, but once it was any number.
+    let number =
+        |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let sound = !method.is_empty()
         && method.bytes().all(token)
@@ -309,6 +311,9 @@ mod tests {
             "GET / HTTP/1\r\n\r\n",
             "GET / HTTP/1.\r\n\r\n",
             "GET / HTTP/x.y\r\n\r\n",
+            "GET / HTTP/1.1.1\r\n\r\n",
+            "GET / HTTP/1.-1\r\n\r\n",
+            "GET / HTTP/1.00001\r\n\r\n",
             "GET / HTTP/1.1 \r\n\r\n",
             "GET /a b HTTP/1.1\r\n\r\n",
             "GET /a\tb HTTP/1.1\r\n\r\n",
@@ -368,6 +373,7 @@ mod tests {
             ("HTTP/1.1", "Connection: CLOSE\r\n", false),
             ("HTTP/1.1", "Connection: te\r\nconnection: close\r\n", false),
             ("HTTP/2.0", "", true),
+            ("HTTP/1.10", "", true),
         ];
         for (version, header, kept) in table {
             let head = parse(&format!("GET / {version}\r\n{header}\r\n")).unwrap();

@@ -112,9 +112,27 @@ fn heads_and_bodies_and_idlers_have_deadlines() {
         bed.answers();
         assert_closed(&mut client);
     }
-    // Empty lines without end are no request, and no way to stay.
-    let mut client = bed.unix();
-    bed.wait_for("the end of empty lines", |_| client.write_all(b"\r\n").is_err());
+    bed.wait_for("no connections", |bed| bed.server.connections() == 0);
+}
+
+#[test]
+fn empty_lines_are_no_way_to_stay() {
+    let hour = Duration::from_secs(3600);
+    let limits =
+        Limits { head_time: Duration::from_millis(300), idle_time: hour, ..Limits::default() };
+    let bed = Bed::with(limits, None);
+    let mut kept = bed.unix();
+    assert_eq!(exchange(&mut kept, GET).1, "hello");
+    for mut client in [Box::new(kept) as Box<dyn Duplex>, Box::new(bed.tcp())] {
+        // As fast as they are taken, so that there is always one to be read.
+        let lines = b"\r\n".repeat(1000);
+        bed.wait_for("the end of empty lines", |_| client.write_all(&lines).is_err());
+        bed.answers();
+    }
+    // One line alone begins a head, too.
+    let mut client = bed.tcp();
+    client.write_all(b"\r\n").unwrap();
+    assert_closed(&mut client);
     bed.wait_for("no connections", |bed| bed.server.connections() == 0);
 }
 
