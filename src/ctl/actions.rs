@@ -130,6 +130,9 @@ impl Session {
     /// Lets the user see everything, and tells the exit status.
     pub fn finish(&mut self) -> ExitCode {
         self.out.flush();
+        if self.out.tell_unwritten() {
+            self.exit = Exit::FAILURE;
+        }
         self.exit.into()
     }
 

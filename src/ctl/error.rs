@@ -37,6 +37,8 @@ pub enum CallError {
     BadAnswer(String),
     /// The server URL can't be used; the text says why.
     BadUrl(String),
+    /// Stdout takes no more of a stream.
+    Unwritten(io::Error),
     /// A question to the user met the end of the input.
     EndOfInput,
 }
@@ -70,6 +72,12 @@ impl CallError {
         matches!(self, Io(_) | Lookup(_) | NoAnswer | NoHttp(_) | CutOff { .. })
     }
 
+    /// Whether who read stdout has left.
+    pub(super) fn is_of_reader(&self) -> bool {
+        let broken = io::ErrorKind::BrokenPipe;
+        matches!(self, CallError::Unwritten(error) if error.kind() == broken)
+    }
+
     /// Whether the daemon wants other credentials.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
@@ -80,7 +88,7 @@ impl CallError {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             CallError::Fault(_) => "xmlrpc.client.Fault",
-            CallError::Io(error) => io_kind(error),
+            CallError::Io(error) | CallError::Unwritten(error) => io_kind(error),
             CallError::Lookup(_) => "socket.gaierror",
             CallError::NoAnswer => "http.client.RemoteDisconnected",
             CallError::Status { .. } => "xmlrpc.client.ProtocolError",
@@ -99,7 +107,7 @@ impl fmt::Display for CallError {
             CallError::Fault(fault) => {
                 write!(f, "<Fault {}: {}>", fault.code, quote(&fault.text))
             }
-            CallError::Io(error) => write_io(f, error),
+            CallError::Io(error) | CallError::Unwritten(error) => write_io(f, error),
             CallError::Lookup(text) => write!(f, "[Errno -2] {text}"),
             CallError::NoAnswer => f.write_str("Remote end closed connection without response"),
             CallError::Status { code, reason } => {

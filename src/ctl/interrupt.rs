@@ -63,10 +63,7 @@ pub(super) fn watch(status: i32) -> io::Result<()> {
 fn meet(signal: i32) {
     let mut state = state();
     if signal == SIGINT && !state.streams.is_empty() {
-        for stream in state.streams.drain(..) {
-            stream.end();
-        }
-        return;
+        return end(&mut state);
     }
     if let Some(terminal) = &state.terminal {
         terminal.put_back();
@@ -79,6 +76,12 @@ fn meet(signal: i32) {
     let _ = emulate_default_handler(signal);
 }
 
+fn end(state: &mut State) {
+    for stream in state.streams.drain(..) {
+        stream.end();
+    }
+}
+
 /// Streams that Ctrl-C ends. Dropped, they are left alone again.
 #[derive(Debug)]
 pub(super) struct Streams(());
@@ -88,6 +91,11 @@ impl Streams {
     pub(super) fn new(streams: Vec<Connection>) -> Streams {
         state().streams = streams;
         Streams(())
+    }
+
+    /// Ends them, as Ctrl-C does.
+    pub(super) fn end(&self) {
+        end(&mut state());
     }
 
     /// Whether Ctrl-C has ended them.

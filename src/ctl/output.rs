@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use super::color::Color;
+use super::error::CallError;
 use crate::xml_rpc::Value;
 
 /// The exit status: 0, or the last error's.
@@ -46,6 +47,8 @@ pub struct Output {
     failures: Failures,
     /// Whether somebody reads explanations.
     explains: bool,
+    /// Why stdout did not take something.
+    unwritten: Option<CallError>,
     /// What would have gone to stderr, if `to_stdout` is not set.
     errors: String,
 }
@@ -68,6 +71,7 @@ impl Output {
             to_stdout: true,
             failures: Failures::Stdout,
             explains: io::stderr().is_terminal(),
+            unwritten: None,
             errors: String::new(),
         }
     }
@@ -124,9 +128,31 @@ impl Output {
     pub fn flush(&mut self) {
         if self.to_stdout && !self.pending.is_empty() {
             let mut stdout = io::stdout().lock();
-            // A reader that went away (`| head`) has seen enough.
-            let _ = stdout.write_all(&self.pending).and_then(|()| stdout.flush());
+            let written = stdout.write_all(&self.pending).and_then(|()| stdout.flush());
             self.pending.clear();
+            drop(stdout);
+            if let Err(error) = written {
+                self.keep_unwritten(CallError::Unwritten(error));
+            }
+        }
+    }
+
+    /// Remembers why stdout did not take something. A reader that went away (`| head`) has seen
+    /// enough.
+    pub(super) fn keep_unwritten(&mut self, error: CallError) {
+        if !error.is_of_reader() {
+            self.unwritten.get_or_insert(error);
+        }
+    }
+
+    /// Tells on stderr what stdout did not take; whether there is something to tell.
+    pub(super) fn tell_unwritten(&mut self) -> bool {
+        match self.unwritten.take() {
+            Some(error) => {
+                self.error(&unwritten(&error));
+                true
+            }
+            None => false,
         }
     }
 
@@ -138,6 +164,7 @@ impl Output {
             to_stdout: false,
             failures: Failures::Stdout,
             explains: true,
+            unwritten: None,
             errors: String::new(),
         }
     }
@@ -153,6 +180,11 @@ impl Output {
     pub(super) fn take_errors(&mut self) -> String {
         std::mem::take(&mut self.errors)
     }
+}
+
+/// The line about what stdout did not take.
+pub(super) fn unwritten(error: &CallError) -> String {
+    format!("supervisorctl: can't write: {error}")
 }
 
 /// The codes of faults that have a text of their own.

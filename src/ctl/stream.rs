@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use super::client::{CallError, Connection, Server, StreamEnd, Tail, head};
 use super::interrupt::{self, Streams};
+use super::output::unwritten;
 use super::prefixed::Prefixed;
 use super::response::{read_body, read_head};
 use super::url::Address;
@@ -24,6 +25,8 @@ pub(super) fn copy_to_stdout(
     let copied = copy(connection, server, path, shown, None);
     match copied {
         _ if streams.are_ended() => Ok(StreamEnd::Interrupted),
+        // It has seen enough.
+        Err(error) if error.is_of_reader() => Ok(StreamEnd::Closed),
         Err(error) => Err(error),
         Ok(()) => Ok(StreamEnd::Closed),
     }
@@ -62,8 +65,11 @@ pub(super) fn follow_several(
             let lines = Prefixed::new(&tail.prefix);
             let (fail, streams) = (&fail, &streams);
             let follow = move || match copy(connection, server, &tail.path, shown, Some(lines)) {
-                Err(error) if !streams.are_ended() => fail(tail, &error),
-                _ => {}
+                Err(_) if streams.are_ended() => {}
+                // It has seen enough of all of them.
+                Err(error) if error.is_of_reader() => streams.end(),
+                Err(error) => fail(tail, &error),
+                Ok(()) => {}
             };
             let thread = std::thread::Builder::new().name(tail.path.clone());
             if let Err(error) = thread.spawn_scoped(scope, follow) {
@@ -81,6 +87,7 @@ pub(super) fn follow_several(
 /// Why a stream does not go on, for stderr: stdout belongs to the log.
 pub(super) fn failure(server: &Server, path: &str, error: &CallError) -> String {
     let reason = match error {
+        CallError::Unwritten(_) => return format!("{}\n", unwritten(error)),
         CallError::Status { code, .. } => format!("Cannot read, status code {code}"),
         error => format!("Cannot connect, error: <class '{}'> ({error})", error.kind()),
     };
@@ -181,7 +188,5 @@ fn copy(
 
 fn show(bytes: &[u8]) -> Result<(), CallError> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()?;
-    Ok(())
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(CallError::Unwritten)
 }

@@ -134,6 +134,49 @@ fn the_originals_daemon_has_its_carriage_returns_kept() {
 }
 
 #[test]
+fn a_reader_that_leaves_ends_it() {
+    if !Side::ours_only("the original tells that it cannot connect") {
+        return;
+    }
+    let d = daemon();
+    // The log of idle-one never grows.
+    for args in [["tail", "-f", "parrot"].as_slice(), &["tail", "-f", "parrot", "idle-one"]] {
+        let mut command = d.ctl_command(Side::Ours, args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = Following(command.spawn().unwrap());
+        let mut output = child.0.stdout.take().unwrap();
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"ready\n") {
+            let mut byte = [0];
+            output.read_exact(&mut byte).unwrap();
+            seen.push(byte[0]);
+        }
+        drop(output);
+        grow(&d, b"more\nready\n");
+        let status = wait_for("its end", 20, || child.0.try_wait().unwrap());
+        let mut errors = String::new();
+        child.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        assert_eq!((status.code(), errors.as_str()), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    if !Side::ours_only("the original ends with a traceback") {
+        return;
+    }
+    let d = daemon();
+    let told = "supervisorctl: can't write: [Errno 28] No space left on device\n";
+    for args in [["version"].as_slice(), &["status", "--json"], &["tail", "-f", "parrot"]] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = d.ctl_command(Side::Ours, args).stdin(Stdio::null()).stdout(full).output();
+        let output = output.unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), errors.as_str()), (Some(1), told), "{args:?}");
+    }
+}
+
+#[test]
 fn a_daemon_that_ends_ends_it() {
     let mut d = daemon();
     let mut screen = Screen::ctl(&d, &["tail", "-f", "parrot"]);

@@ -166,6 +166,10 @@ fn follow(session: &mut Session, path: &str) -> Done {
             session.out.line("");
             return Ok(());
         }
+        Err(error @ CallError::Unwritten(_)) => {
+            session.out.keep_unwritten(error);
+            return Ok(());
+        }
         Err(error) => error,
     };
     // A stderr that is closed can't be told of anything.
