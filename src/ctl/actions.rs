@@ -179,6 +179,10 @@ impl Session {
         self.server.username = Some(self.ask("Username:")?);
         let hidden = Hidden::new();
         let password = self.ask("Password:");
+        if hidden.0.is_some() {
+            // Nor did the terminal show that the line was ended.
+            self.out.line("");
+        }
         drop(hidden);
         self.server.password = Some(password?);
         self.out.line("");

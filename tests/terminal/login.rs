@@ -34,7 +34,9 @@ fn the_shell_asks_once_and_does_not_show_the_password() {
     screen.keys("u\r");
     wait_hidden(&mut screen);
     screen.keys(&format!("{SECRET}\r"));
-    screen.wait("a                                STOPPED   Not started\n");
+    // The end of the line, and an empty one.
+    let shown = screen.wait("a                                STOPPED   Not started\n");
+    assert!(shown.starts_with("\n\na "), "{shown:?}");
     screen.wait("supervisor> ");
     screen.keys("version\r");
     screen.wait("4.3.0");
