@@ -18,7 +18,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::support::{Output, Scratch, Side, oracle, read, root};
+use crate::support::{Output, Scratch, Side, oracle, process_stat, read, root};
 
 /// How long one run may take. Both daemons answer within a second or two; the machine may be busy.
 const SECS: u64 = 90;
@@ -68,7 +68,9 @@ impl Client {
             if let Some(code) = running.ended() {
                 break code;
             }
-            if interrupt.is_some_and(|text| read(&out).contains(text)) {
+            // In the midst of its work the original's client takes Ctrl-C for a failure.
+            let waits = || process_stat(running.pid()).is_some_and(|stat| stat.state == 'S');
+            if interrupt.is_some_and(|text| read(&out).contains(text) && waits()) {
                 running.signal(Signal::SIGINT);
                 interrupt = None;
             }
@@ -99,12 +101,15 @@ impl Running<'_> {
         }
     }
 
-    fn signal(&self, signal: Signal) {
-        let pid = match self {
+    fn pid(&self) -> i32 {
+        match self {
             Running::Executed(child) => child.id() as i32,
             Running::Forked { pid, .. } => *pid,
-        };
-        signal::kill(Pid::from_raw(pid), signal).expect("a signal to the client");
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        signal::kill(Pid::from_raw(self.pid()), signal).expect("a signal to the client");
     }
 }
 
