@@ -45,6 +45,9 @@ const REST: Duration = Duration::from_secs(1);
 /// may get orphans faster than it can reap them.
 const REAPED_IN_A_ROW: usize = 100;
 
+/// Zombies that could not be looked for are looked for again after so long.
+const REAP_AGAIN: Duration = Duration::from_secs(1);
+
 /// Enough for the files thread, which reads a configuration and looks up users and hosts, bytes.
 const FILES_STACK: usize = 2 << 20;
 
@@ -112,6 +115,8 @@ pub struct Coordinator<'a> {
     pub(super) asked_for: bool,
     /// There may be more zombies than were reaped.
     zombies_left: bool,
+    /// When zombies are looked for again, after that has failed.
+    reap_at: Option<Mono>,
     /// When the daemon comes to rest if nothing more happens; once, not again and again.
     rest_at: Option<Mono>,
 }
@@ -143,6 +148,7 @@ impl<'a> Coordinator<'a> {
             asked_for: false,
             // Children of whoever executed the daemon may have ended before it heard of signals.
             zombies_left: true,
+            reap_at: None,
             rest_at: Some(clock::now().mono + REST),
         };
         for group in groups {
@@ -186,11 +192,12 @@ impl<'a> Coordinator<'a> {
             // What is due must not keep messages waiting for ever.
             return self.receive_waiting();
         }
-        if self.zombies_left {
+        if self.zombies_left || self.reap_at.is_some_and(|at| at <= clock::now().mono) {
             self.reap();
             return self.receive_waiting();
         }
-        let received = match rest.or(due) {
+        let rest = rest.filter(|rest| self.reap_at.is_none_or(|at| *rest < at));
+        let received = match rest.or(due.into_iter().chain(self.reap_at).min()) {
             Some(until) => self.means.inbox.recv_deadline(clock::instant(until)),
             None => self.means.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
@@ -417,18 +424,21 @@ impl<'a> Coordinator<'a> {
         for _ in 0..REAPED_IN_A_ROW {
             let zombie = match reap::next_zombie() {
                 Ok(Some(pid)) => pid,
-                Ok(None) => return,
+                Ok(None) => {
+                    self.reap_at = None;
+                    return;
+                }
                 Err(error) => return self.reap_failed(&error),
             };
             if !self.by_pid.contains_key(&zombie) {
                 self.look_for_pids();
             }
-            let owner = self.by_pid.remove(&zombie);
             // It was there a moment ago, and nobody else waits: this can't fail.
             let status = match reap::reap(zombie) {
                 Ok(status) => status,
                 Err(error) => return self.reap_failed(&error),
             };
+            let owner = self.by_pid.remove(&zombie);
             match owner.filter(|process| self.world.member(*process).is_some()) {
                 Some(process) => self.handle(Event::Reaped { process, status }),
                 None => {
@@ -448,8 +458,13 @@ impl<'a> Coordinator<'a> {
         self.zombies_left = true;
     }
 
-    fn reap_failed(&self, error: &std::io::Error) {
+    /// Told once until it works again; no signal would come for those that wait.
+    fn reap_failed(&mut self, error: &std::io::Error) {
         self.means.counters.count(OfDaemon::WaitFailed);
+        let again = clock::now().mono + REAP_AGAIN;
+        if self.reap_at.replace(again).is_some() {
+            return;
+        }
         let number = error.raw_os_error().unwrap_or(0);
         let text = format!("waitpid error {number}; a process may not be cleaned up properly");
         self.log(LogLevel::Critical, &text);
