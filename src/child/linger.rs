@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stream::{Amount, Stream};
+use super::stream::{AGAIN, Amount, Stream};
 use super::thread::Job;
 use crate::sys::poll;
 
@@ -57,16 +57,25 @@ impl Lingering<'_> {
 
     /// Waits for what comes, and reads it.
     fn turn(&mut self, timeout: Option<Duration>, takes: [bool; 2]) -> Next {
-        let [stdout, stderr] = self.streams.each_ref().map(|s| s.as_ref().map_or(-1, Stream::fd));
+        let outputs = self.streams.each_ref();
+        let [stdout, stderr] = outputs.map(|s| s.as_ref().map_or(-1, Stream::wants_output));
         let [takes_stdout, takes_stderr] = takes;
         let mut fds = [
             poll::entry(self.job.link.waker_fd(), poll::IN),
             poll::entry(if takes_stdout { stdout } else { -1 }, poll::IN),
             poll::entry(if takes_stderr { stderr } else { -1 }, poll::IN),
         ];
-        // No memory for a poll: as if the time were over.
-        let _ = poll::poll(&mut fds, timeout);
-        let [waker, stdout, stderr] = fds.map(|fd| fd.revents != 0);
+        let fails = self.streams.iter().flatten().any(Stream::has_failed);
+        let again = fails.then_some(AGAIN);
+        let polled = poll::poll(&mut fds, timeout.into_iter().chain(again).min());
+        let [waker, stdout, stderr] = match polled {
+            Ok(_) => fds.map(|fd| fd.revents != 0),
+            // Without memory for it: from time to time. Nothing here blocks.
+            Err(_) => {
+                std::thread::sleep(AGAIN);
+                [true, takes_stdout, takes_stderr]
+            }
+        };
         if waker {
             let wishes = self.job.link.take_wishes();
             if wishes.reopen {

@@ -10,8 +10,7 @@ use crate::config::options::LogLevel;
 use crate::log::child_log::{ChildLog, Speaker};
 use crate::log::shared::Holding;
 use crate::process::output::Output;
-use crate::sys::pipe;
-use crate::sys::poll;
+use crate::sys::{errno, pipe, poll};
 
 /// A read below this is one of small writes.
 const SMALL: usize = 4096;
@@ -22,6 +21,12 @@ const TURN: usize = 16;
 /// What a pipe may hold for a child that writes much, bytes.
 const LARGE_PIPE: i32 = 256 * 1024;
 
+/// A pipe that could not be read is tried again after so long.
+pub(super) const AGAIN: Duration = Duration::from_millis(200);
+
+/// How often a pipe that is drained may fail.
+const DRAIN_TRIES: usize = 3;
+
 /// One output of a child.
 #[derive(Debug)]
 pub struct Stream {
@@ -29,6 +34,9 @@ pub struct Stream {
     pipe: Option<OwnedFd>,
     log: ChildLog,
     enlarged: bool,
+    /// Not read before then, as reading has failed.
+    again_at: Option<Instant>,
+    told: bool,
 }
 
 /// Told what was read of an output.
@@ -48,7 +56,7 @@ pub enum Amount {
 impl Stream {
     /// Takes the daemon's end of the pipe, made not to block.
     pub fn new(output: Output, pipe: OwnedFd, log: ChildLog) -> Stream {
-        Stream { output, pipe: Some(pipe), log, enlarged: false }
+        Stream { output, pipe: Some(pipe), log, enlarged: false, again_at: None, told: false }
     }
 
     /// Its descriptor; -1 once it is closed.
@@ -56,8 +64,30 @@ impl Stream {
         self.pipe.as_ref().map_or(-1, AsRawFd::as_raw_fd)
     }
 
+    /// What to poll for output; -1 while there is none to be had.
+    pub fn wants_output(&self) -> RawFd {
+        if self.again_at.is_some_and(|at| Instant::now() < at) { -1 } else { self.fd() }
+    }
+
+    /// Whether reading it has failed when it was tried last.
+    pub fn has_failed(&self) -> bool {
+        self.again_at.is_some()
+    }
+
+    /// The pipe could not be read, for no reason that a pipe has: it is no end of the output. Told
+    /// once.
+    fn fail(&mut self, error: &io::Error, left: &str, speaker: Speaker<'_>) {
+        self.again_at = Instant::now().checked_add(AGAIN);
+        if !std::mem::replace(&mut self.told, true) {
+            let (name, output, why) = (speaker.name, self.output.name(), errno::described(error));
+            let line = format_args!("'{name}' {output} can't be read: {why}; {left}");
+            speaker.logger.log(LogLevel::Error, line);
+        }
+    }
+
     /// Reads until nothing is left or the turn is over.
     pub fn read(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) -> Amount {
+        self.again_at = None;
         let Some(fd) = &self.pipe else { return Amount::End };
         for _ in 0..TURN {
             match pipe::read(fd, buffer) {
@@ -72,7 +102,10 @@ impl Stream {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Amount::Little,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Amount::End,
+                Err(error) => {
+                    self.fail(&error, "it is tried again", speaker);
+                    return Amount::Little;
+                }
             }
         }
         Amount::Much
@@ -82,7 +115,9 @@ impl Stream {
     /// and write on.
     pub fn drain(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) {
         let Some(fd) = &self.pipe else { return };
-        let mut left = pipe::waiting(fd.as_fd());
+        // Who can't tell how much it is ends when there is none, or at what a pipe holds.
+        let mut left = pipe::waiting(fd.as_fd()).unwrap_or(LARGE_PIPE as usize);
+        let mut failed = 0;
         while left > 0 {
             let want = left.min(buffer.len());
             match pipe::read(fd, buffer.get_mut(..want).unwrap_or_default()) {
@@ -94,7 +129,9 @@ impl Stream {
                     left = left.saturating_sub(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) if failed < DRAIN_TRIES => failed += 1,
+                Err(error) => return self.fail(&error, "what is left of it is lost", speaker),
             }
         }
     }

@@ -17,7 +17,7 @@ use super::linger::Lingering;
 use super::link::{Link, ToChild};
 use super::socket::SharedSocket;
 use super::stdin::Stdin;
-use super::stream::{Amount, Stream};
+use super::stream::{AGAIN, Amount, Stream};
 use super::turns::Turn;
 use crate::config::options::{LogLevel, Program};
 use crate::counters::{OfProcess, Tally};
@@ -32,7 +32,7 @@ use crate::process::output::Output;
 use crate::sys::limits::ForChildren;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::state_file::StateFile;
-use crate::sys::{stack, thread};
+use crate::sys::{errno, stack, thread};
 
 /// The stack of a child's thread, bytes.
 const STACK: usize = 64 * 1024;
@@ -308,12 +308,15 @@ struct Pump<'a> {
     unwritten: bool,
     /// Something of a listener was passed on while it had not been written everything.
     told_waiting: bool,
+    /// That waiting has failed was told.
+    told_blind: bool,
 }
 
 impl<'a> Pump<'a> {
     fn new(job: &'a Job, live: Live) -> Pump<'a> {
         let (pid, streams, stdin) = (live.pid, live.streams, live.stdin);
-        Pump { job, pid, streams, stdin, kept: None, unwritten: false, told_waiting: false }
+        let (kept, told_blind) = (None, false);
+        Pump { job, pid, streams, stdin, kept, unwritten: false, told_waiting: false, told_blind }
     }
 
     /// Until the child's pipes are drained. What is left of them, if others write on.
@@ -352,20 +355,35 @@ impl<'a> Pump<'a> {
 
     /// Waits for something to do; which of waker, stdout, stderr and stdin are ready.
     fn wait(&mut self) -> [bool; 4] {
-        let [stdout, stderr] = self.streams.each_ref().map(|s| s.as_ref().map_or(-1, Stream::fd));
+        let outputs = self.streams.each_ref();
+        let [stdout, stderr] = outputs.map(|s| s.as_ref().map_or(-1, Stream::wants_output));
         let mut fds: [PollFd; 4] = [
             poll::entry(self.job.link.waker_fd(), poll::IN),
             poll::entry(stdout, poll::IN),
             poll::entry(stderr, poll::IN),
             poll::entry(self.stdin.wants_room(), poll::OUT),
         ];
-        let timeout = self.kept.is_some().then_some(QUIET);
-        // No memory for a poll: as if the time were over, which may free some.
-        let ready = poll::poll(&mut fds, timeout).unwrap_or(0);
-        if ready == 0 {
-            self.give_back();
+        let fails = self.streams.iter().flatten().any(Stream::has_failed);
+        let quiet = self.kept.is_some().then_some(QUIET);
+        match poll::poll(&mut fds, if fails { Some(AGAIN) } else { quiet }) {
+            Ok(0) => self.give_back(),
+            Ok(_) => {}
+            Err(error) => return self.wait_blindly(&error),
         }
         fds.map(|fd| fd.revents != 0)
+    }
+
+    /// Without memory for a poll: looks at everything from time to time. None of it blocks.
+    fn wait_blindly(&mut self, error: &io::Error) -> [bool; 4] {
+        if !std::mem::replace(&mut self.told_blind, true) {
+            let (name, why) = (&self.job.program.name, errno::described(error));
+            let line =
+                format_args!("'{name}' is looked at in steps, as waiting for it fails: {why}");
+            self.job.logger.log(LogLevel::Error, line);
+        }
+        self.give_back();
+        std::thread::sleep(AGAIN);
+        [true; 4]
     }
 
     fn give_back(&mut self) {

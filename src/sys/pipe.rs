@@ -53,14 +53,18 @@ pub fn enlarge(fd: BorrowedFd<'_>, bytes: i32) {
 }
 
 /// How many bytes wait to be read.
-pub fn waiting(fd: BorrowedFd<'_>) -> usize {
+///
+/// # Errors
+/// What the system says.
+pub fn waiting(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    inject::fail(Call::Ioctl)?;
     let mut count: libc::c_int = 0;
-    if inject::fail(Call::Ioctl).is_err() {
-        return 0;
-    }
     // SAFETY: FIONREAD writes one int.
     let done = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &mut count) };
-    if done == 0 { usize::try_from(count).unwrap_or(0) } else { 0 }
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// Reads once; 0 is the end of the stream.
