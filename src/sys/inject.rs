@@ -32,6 +32,7 @@ pub enum Call {
     Bind,
     Chmod,
     Chown,
+    Clear,
     Clone,
     Connect,
     Dup,
@@ -64,6 +65,7 @@ pub enum Call {
     Truncate,
     Unlink,
     Wait,
+    Wake,
     Write,
 }
 

@@ -3,9 +3,13 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::thread;
 use std::time::Duration;
 
 use super::inject::{self, Call};
+
+/// How long a thread rests that can't be kept from waking.
+const REST: Duration = Duration::from_millis(20);
 
 /// One descriptor to wait for; the layout is `struct pollfd`.
 pub type PollFd = libc::pollfd;
@@ -79,24 +83,40 @@ impl Waker {
         self.fd.try_clone()
     }
 
-    /// Makes the descriptor readable. Never blocks; a full counter is already readable.
+    /// Makes the descriptor readable. Never blocks; a full counter is already readable. A write
+    /// that fails for no reason is made again, for whoever is not woken sleeps on.
     pub fn wake(&self) {
-        if inject::fail(Call::Write).is_err() {
-            return;
+        const TRIES: usize = 3;
+        for _ in 0..TRIES {
+            match inject::fail(Call::Wake).and_then(|()| self.add_one()) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
+                _ => return,
+            }
         }
-        let one = 1u64.to_ne_bytes();
-        // SAFETY: eight readable bytes.
-        let _ = unsafe { libc::write(self.fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 
-    /// Makes the descriptor unreadable again, before the thread looks what there is to do.
+    fn add_one(&self) -> io::Result<()> {
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: eight readable bytes.
+        let done = unsafe { libc::write(self.fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Makes the descriptor unreadable again, before the thread looks what there is to do. Should
+    /// that fail, the thread rests for a moment: it will find the descriptor readable again.
     pub fn clear(&self) {
-        if inject::fail(Call::Read).is_err() {
-            return;
+        match inject::fail(Call::Clear).and_then(|()| self.take_all()) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => thread::sleep(REST),
+            _ => {}
         }
+    }
+
+    fn take_all(&self) -> io::Result<()> {
         let mut count = [0u8; 8];
+        let to = count.as_mut_ptr().cast();
         // SAFETY: eight writable bytes.
-        let _ = unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        let done = unsafe { libc::read(self.fd.as_raw_fd(), to, count.len()) };
+        if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }
 
