@@ -254,8 +254,8 @@ impl Rotating {
 
     /// Moves each backup to the next number, the last one away, the file to `.1`.
     fn shift_backups(&mut self) -> io::Result<()> {
-        let highest =
-            (1..self.limits.backups).take_while(|n| file::exists(&self.backup(*n))).last();
+        let there = |n: &u32| !file::is_missing(&self.backup(*n));
+        let highest = (1..self.limits.backups).take_while(there).last();
         for n in (1..=highest.unwrap_or(0)).rev() {
             file::rename(&self.backup(n), &self.backup(n + 1))?;
         }

@@ -124,6 +124,11 @@ pub fn state_of(file: &File) -> io::Result<Metadata> {
     file.metadata()
 }
 
+/// Whether the name leads to nothing for certain.
+pub fn is_missing(path: &Path) -> bool {
+    look_at(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
 /// Whether the name leads to something; false as well where nobody can tell.
 #[cfg_attr(debug_assertions, track_caller)]
 pub fn exists(path: &Path) -> bool {
