@@ -80,6 +80,7 @@ impl Coordinator<'_> {
             }
             Effect::Removed(members) => {
                 self.means.wanted.set(self.world.wanted());
+                self.end_unknown(&members);
                 for id in members {
                     let link = self.shells.remove(&id).and_then(|shell| shell.link);
                     if let Some(link) = link {
@@ -93,7 +94,11 @@ impl Coordinator<'_> {
                 }
             }
             Effect::WaitingToDie(unstopped) => self.log_waiting(&unstopped),
-            Effect::Finished(state) => self.finished = Some(state),
+            Effect::Finished(state) => {
+                let members: Vec<ProcessId> = self.shells.keys().copied().collect();
+                self.end_unknown(&members);
+                self.finished = Some(state);
+            }
             Effect::Send(id, bytes) => self.send_event(id, bytes),
             Effect::Tell(notice) => {
                 self.count_event(&notice);
@@ -123,6 +128,19 @@ impl Coordinator<'_> {
     fn count_of(&self, id: ProcessId, what: OfProcess) {
         if let Some(shell) = self.shells.get(&id) {
             shell.logs.tally().count(what);
+        }
+    }
+
+    /// Children of processes that are about to be forgotten: those of UNKNOWN ones, which could not
+    /// be signalled when they were to stop. They must not run on beside whoever is started next.
+    fn end_unknown(&self, forgotten: &[ProcessId]) {
+        for (pid, _) in self.by_pid.iter().filter(|(_, process)| forgotten.contains(process)) {
+            let why = match signals::send(*pid, signal::KILL, Scope::Group) {
+                Ok(()) => "it is killed".to_owned(),
+                Err(error) => format!("it runs on: {}", errno::described(&error)),
+            };
+            let text = format!("pid {pid}, which could not be stopped, is forgotten; {why}");
+            self.log(LogLevel::Warn, &text);
         }
     }
 
