@@ -9,8 +9,8 @@ use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
 
-use super::file;
 use super::inject::{self, Call};
+use super::{errno, file};
 use crate::config::command_line::CommandLine;
 use crate::config::document::Document;
 use crate::config::error::ConfigError;
@@ -95,6 +95,10 @@ fn text(path: &str) -> Result<String, ConfigError> {
     utf8(bytes, path)
 }
 
+fn may_heal(error: &io::Error) -> bool {
+    errno::lacks_resources(error) || error.raw_os_error() == Some(libc::EIO)
+}
+
 fn read(path: &str) -> io::Result<Vec<u8>> {
     inject::restarted(Call::Open)?;
     inject::restarted(Call::Read)?;
@@ -109,7 +113,11 @@ fn utf8(bytes: Vec<u8>, path: &str) -> Result<String, ConfigError> {
     })
 }
 
-/// Reads the matches of one pattern in order of their names. One that cannot be read is skipped.
+/// Reads the matches of one pattern in order of their names. One that cannot be read is skipped,
+/// unless it can't be read just now: its programs would count as removed.
+///
+/// # Errors
+/// A file can't be read for a lack of descriptors or memory, or a bad disk; a fault in it.
 fn include(
     document: &mut Document,
     pattern: &str,
@@ -125,8 +133,10 @@ fn include(
     for file in files {
         let text = format!("Included extra file \"{file}\" during parsing");
         notices.push(Notice { level: NoticeLevel::Info, text });
-        if let Ok(bytes) = read(&file) {
-            document.add(&utf8(bytes, &file)?, &file)?;
+        match read(&file) {
+            Ok(bytes) => document.add(&utf8(bytes, &file)?, &file)?,
+            Err(error) if may_heal(&error) => return Err(ConfigError::NotReadable(file)),
+            Err(_) => {}
         }
         document.expand_here(&sections::here(host, &file));
     }
