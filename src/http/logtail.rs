@@ -14,11 +14,11 @@ use super::defect::{ServerError, guarded};
 use super::methods::Service;
 use super::request::{Request, Stream};
 use super::response::Response;
-use crate::config::options::MainLog;
+use crate::config::options::{LogLevel, MainLog};
 use crate::log::follow::{Follower, News};
 use crate::process::output::Output;
 use crate::sys::watch::Watch;
-use crate::sys::{net, poll, thread};
+use crate::sys::{errno, net, poll, thread};
 
 /// How much of what is there is sent first, bytes.
 const LAST: u64 = 1024;
@@ -86,7 +86,11 @@ pub fn serve(service: &Arc<Service>, request: Request) {
         let _ = stream(request, &path, follower);
     };
     // Without a thread the connection closes: the request went with the closure.
-    let _ = thread::start(c"stream", STACK, Box::new(body));
+    if let Err(error) = thread::start(c"stream", STACK, Box::new(body)) {
+        let error = errno::described(&error);
+        let line = format_args!("no thread for a client that follows a log: {error}");
+        service.logger.log(LogLevel::Error, line);
+    }
 }
 
 /// The file that the URI means: `/logtail/<name>[/<channel>]`, or `/mainlogtail`.
