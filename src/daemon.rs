@@ -46,7 +46,7 @@ use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::state_file::StateFile;
 use crate::sys::users::Machine;
-use crate::sys::{config_files, errno, heap, inject, privileges, signals, syslog};
+use crate::sys::{config_files, errno, heap, inject, privileges, seats, signals, syslog};
 
 /// Said when root runs the daemon without having asked for it.
 const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no \
@@ -64,6 +64,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub fn main() -> ExitCode {
     daemonize::fill_standard_descriptors();
     daemonize::keep_inherited_from_children();
+    seats::keep();
     heap::keep_no_large_blocks();
     let line: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();

@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::inject::{self, Call};
+use super::seats;
 
 /// Who may read a new file, before the umask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let file =
         OpenOptions::new().append(true).create(true).mode(bits).custom_flags(flags).open(path)?;
+    let file = seats::out_of_the_way(file);
     let meta = state_of(&file)?;
     let seekable = inject::fail(Call::Seek).and_then(|()| (&file).stream_position()).is_ok();
     let (size, regular, named) = (meta.len(), meta.file_type().is_file(), meta.nlink() > 0);
@@ -247,6 +249,7 @@ pub fn was_replaced(path: &Path, file: &File) -> bool {
 pub fn open_read(path: &Path) -> io::Result<(File, u64)> {
     inject::restarted(Call::Open)?;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let file = seats::out_of_the_way(file);
     let meta = state_of(&file)?;
     let kind = meta.file_type();
     if kind.is_char_device() {

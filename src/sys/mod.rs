@@ -22,6 +22,7 @@ pub mod pipe;
 pub mod poll;
 pub mod privileges;
 pub mod reap;
+pub mod seats;
 pub mod signals;
 pub mod spawn;
 pub mod stack;

@@ -7,8 +7,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::file;
 use super::inject::{self, Call};
+use super::{file, seats};
 
 /// A pidfile that this process holds. Dropping it unlocks and leaves the file; see
 /// [`Pidfile::remove`].
@@ -43,7 +43,7 @@ impl Pidfile {
     pub fn take(path: &Path) -> Result<Pidfile, Taken> {
         let created = !file::exists(path);
         inject::restarted(Call::Open).map_err(Taken::Failed)?;
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -52,6 +52,7 @@ impl Pidfile {
             .custom_flags(libc::O_NONBLOCK)
             .open(path)
             .map_err(Taken::Failed)?;
+        let mut file = seats::out_of_the_way(file);
         let regular = file::state_of(&file).is_ok_and(|data| data.is_file());
         if !regular || lock(&file) {
             return Ok(Pidfile { path: path.to_owned(), file, created, regular });

@@ -4,7 +4,8 @@
 //! prepared memory only, for other threads exist, and with `CLONE_VM` the memory is theirs.
 //! A child without `user=` shares the daemon's memory until it executes: quick, whatever the
 //! daemon's size. With a user that differs it gets a copy: a set*id in shared memory would leave
-//! the daemon undumpable, or open a window to trace it.
+//! the daemon undumpable, or open a window to trace it. Of the descriptors it gets its own only
+//! (see [`super::seats`]).
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -19,6 +20,7 @@ use super::inject::{self, Call};
 use super::limits::{Bounds, ForChildren};
 use super::pipe;
 use super::privileges::{Identity, NO_GROUP, NO_GROUPS, NO_USER};
+use super::seats::Seats;
 use super::state_file::Record;
 
 /// Where the kernel writes the pid before the child runs: the coordinator may look at any time.
@@ -120,8 +122,24 @@ struct Prepared<'a> {
     setuid_text: Vec<u8>,
     chdir_text: Vec<u8>,
     exec_text: Vec<u8>,
-    report: RawFd,
+    /// Where its descriptors are, if not in their own places: then it shares the daemon's table.
+    seats: Option<Seats>,
+    /// Its stdin, stdout, stderr and report.
+    descriptors: [RawFd; 4],
     last_descriptor: RawFd,
+}
+
+impl Prepared<'_> {
+    /// Its descriptors are on seats, or in their own places.
+    fn sit(&mut self, seats: Option<Seats>, own: [RawFd; 4]) {
+        self.descriptors = seats.as_ref().map_or(own, Seats::numbers);
+        self.seats = seats;
+    }
+
+    fn report(&self) -> RawFd {
+        let [.., report] = self.descriptors;
+        report
+    }
 }
 
 /// Makes the child. Returns when it executes or has failed to: with a file on a dead file
@@ -131,29 +149,37 @@ struct Prepared<'a> {
 /// No child was made: `EAGAIN`, `ENOMEM`, `EMFILE`.
 pub fn spawn(plan: &Plan, slot: &PidSlot) -> io::Result<Spawned> {
     let report = pipe::pipe()?;
-    let prepared = Prepared {
+    let [stdin, stdout, stderr] = plan.stdio;
+    let own = [stdin, stdout, stderr, report.write.as_raw_fd()];
+    let mut prepared = Prepared {
         plan,
         argv: pointers(&plan.argv),
         envp: pointers(&plan.environment),
         setuid_text: setuid_text(plan),
         chdir_text: text("couldn't chdir to ", plan.directory.as_ref()),
         exec_text: text("couldn't exec ", plan.argv.first()),
-        report: report.write.as_raw_fd(),
+        seats: None,
+        descriptors: own,
         last_descriptor: last_descriptor(),
     };
+    prepared.sit(Seats::take(own), own);
     slot.0.store(0, Ordering::Release);
     let pid = {
         let _blocked = Blocked::all();
         match &plan.identity {
             Ok(None) => match clone_sharing(&prepared, slot) {
                 // A sandbox that knows fork only.
-                Err(error) if is_refused(&error) => clone_copying(&prepared, slot)?,
+                Err(error) if is_refused(&error) => {
+                    prepared.sit(None, own);
+                    clone_copying(&prepared, slot)?
+                }
                 cloned => cloned?,
             },
             Ok(Some(_)) | Err(_) => clone_copying(&prepared, slot)?,
         }
     };
-    drop(report.write);
+    // Nobody but the child holds the other end.
+    drop((report.write, prepared.seats.take()));
     Ok(Spawned { pid, failure: read_report(&report.read, &prepared) })
 }
 
@@ -247,10 +273,18 @@ impl Drop for Stack {
     }
 }
 
+/// A child on seats shares the table of descriptors, and its parent waits until it executes or
+/// exits, for the seats are its own for so long.
+fn flags(prepared: &Prepared<'_>) -> c_int {
+    let seated = libc::CLONE_FILES | libc::CLONE_VFORK;
+    let flags = libc::CLONE_PARENT_SETTID | libc::SIGCHLD;
+    if prepared.seats.is_some() { flags | seated } else { flags }
+}
+
 fn clone_sharing(prepared: &Prepared<'_>, slot: &PidSlot) -> io::Result<i32> {
     let stack = Stack::new()?;
     inject::fail(Call::Clone)?;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::SIGCHLD;
+    let flags = flags(prepared) | libc::CLONE_VM | libc::CLONE_VFORK;
     let argument = ptr::from_ref(prepared).cast_mut().cast::<c_void>();
     // SAFETY: the calling thread is suspended until the child executes or exits, so what the
     // child reads stays; the stack is the child's alone; the slot takes an int.
@@ -260,7 +294,7 @@ fn clone_sharing(prepared: &Prepared<'_>, slot: &PidSlot) -> io::Result<i32> {
 
 fn clone_copying(prepared: &Prepared<'_>, slot: &PidSlot) -> io::Result<i32> {
     inject::fail(Call::Clone)?;
-    let flags = libc::c_long::from(libc::CLONE_PARENT_SETTID | libc::SIGCHLD);
+    let flags = libc::c_long::from(flags(prepared));
     let no: libc::c_long = 0;
     // SAFETY: as fork, by the raw call: the child goes on here with a copy of everything and
     // makes raw calls only.
@@ -285,6 +319,9 @@ fn child(prepared: &Prepared<'_>) -> ! {
     unsafe { if plan.session { libc::setsid() } else { libc::setpgid(0, 0) } };
     // Before anything that may take long: a daemon that is killed now must not leave it unknown.
     let recorded = plan.record.as_ref().map_or(Ok(()), Record::write);
+    if let Some(Err(number)) = prepared.seats.as_ref().map(Seats::part) {
+        fail(prepared, Step::Descriptors, number);
+    }
     if let Err(number) = place_descriptors(prepared) {
         fail(prepared, Step::Descriptors, number);
     }
@@ -350,13 +387,13 @@ fn unblock_signals() {
 
 /// 0, 1 and 2 in their places, the report on 3, all else closed.
 fn place_descriptors(prepared: &Prepared<'_>) -> Result<(), i32> {
-    for (target, fd) in (0..).zip(prepared.plan.stdio) {
+    let [stdin, stdout, stderr, report] = prepared.descriptors;
+    for (target, fd) in (0..).zip([stdin, stdout, stderr]) {
         // SAFETY: integers only.
         if unsafe { libc::dup2(fd, target) } < 0 {
             return Err(last_errno());
         }
     }
-    let report = prepared.report;
     // All of the daemon's own are closed on exec; this takes what it inherited. The report
     // stays for the rest of the way.
     close_between(3, report - 1, prepared.last_descriptor);
@@ -402,8 +439,8 @@ fn fail(prepared: &Prepared<'_>, step: Step, number: i32) -> ! {
     for piece in [b"supervisor: ", what, why, b"\nsupervisor: child process was not spawned\n"] {
         say(2, piece);
     }
-    say(prepared.report, &[step as u8]);
-    say(prepared.report, &number.to_ne_bytes());
+    say(prepared.report(), &[step as u8]);
+    say(prepared.report(), &number.to_ne_bytes());
     // SAFETY: ends this process alone, without any of the daemon's clean-up.
     unsafe { libc::_exit(127) }
 }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, str};
 
-use super::{file, pidfile};
+use super::{file, pidfile, seats};
 
 /// The length of a line, bytes.
 const LINE: usize = 128;
@@ -109,7 +109,8 @@ impl StateFile {
     /// # Errors
     /// See [`Refused`].
     pub fn open(path: &Path) -> Result<(StateFile, Vec<Entry>), Refused> {
-        let mut file = options().create(true).truncate(false).open(path)?;
+        let file = options().create(true).truncate(false).open(path)?;
+        let mut file = seats::out_of_the_way(file);
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(Refused::Strange);
@@ -187,7 +188,7 @@ impl StateFile {
         }
         let mut text = vec![0; LINE * (state.taken.len() + 1)];
         let length = state.file.read_at(&mut text, 0)?;
-        let file = options().create_new(true).open(&self.path)?;
+        let file = seats::out_of_the_way(options().create_new(true).open(&self.path)?);
         pidfile::lock(&file);
         file.write_all_at(text.get(..length).unwrap_or_default(), 0)?;
         state.file = Arc::new(file);
