@@ -3,15 +3,11 @@
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    os::fd::{AsRawFd, OwnedFd},
     thread,
     time::Duration,
 };
 
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, setsockopt, socket,
-    sockopt::ReuseAddr,
-};
+use crate::support::free_port;
 
 /// What a fake is called in the sessions, and what it says.
 const ANSWERS: [(&str, &str); 9] = [
@@ -46,13 +42,11 @@ const ANSWERS: [(&str, &str); 9] = [
 /// nobody listens.
 pub struct Fakes {
     ports: Vec<(&'static str, u16)>,
-    _refusing: Reserved,
 }
 
 impl Fakes {
     pub fn start() -> Fakes {
-        let refusing = Reserved::new();
-        let mut ports = vec![("refusing", refusing.port)];
+        let mut ports = vec![("refusing", free_port())];
         for (name, answer) in ANSWERS {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
             ports.push((name, listener.local_addr().expect("its number").port()));
@@ -62,7 +56,7 @@ impl Fakes {
                 }
             });
         }
-        Fakes { ports, _refusing: refusing }
+        Fakes { ports }
     }
 
     /// Replaces `{name}` by the server's address.
@@ -72,23 +66,6 @@ impl Fakes {
             word = word.replace(&format!("{{{name}}}"), &format!("127.0.0.1:{port}"));
         }
         word
-    }
-}
-
-/// A port that nobody else is given. Nobody listens there, but a daemon may.
-pub struct Reserved {
-    pub port: u16,
-    _socket: OwnedFd,
-}
-
-impl Reserved {
-    pub fn new() -> Reserved {
-        let fd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
-        let fd = fd.expect("a socket");
-        setsockopt(&fd, ReuseAddr, &true).expect("an option of it");
-        bind(fd.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("a port");
-        let address: SockaddrIn = getsockname(fd.as_raw_fd()).expect("its number");
-        Reserved { port: address.port(), _socket: fd }
     }
 }
 

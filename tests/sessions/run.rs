@@ -9,9 +9,9 @@ use std::{
 use crate::{
     Sides,
     client::{Call, Client},
-    fakes::{Fakes, Reserved},
+    fakes::Fakes,
     session::{Act, Seen, Session, Step},
-    support::{Output, Setup, Side, TestDaemon},
+    support::{Output, Setup, Side, TestDaemon, free_port},
 };
 
 /// How long a state may be waited for.
@@ -37,8 +37,8 @@ pub struct Run<'a> {
     fakes: &'a Fakes,
     /// A directory without a configuration.
     empty: PathBuf,
-    tcp: Reserved,
-    locked: Reserved,
+    tcp: u16,
+    locked: u16,
     /// `shut.sock`, which lets nobody in.
     _shut: UnixListener,
 }
@@ -47,8 +47,8 @@ impl Run<'_> {
     /// Waits until the daemon has settled.
     #[track_caller]
     pub fn start(sides: Sides, fakes: &Fakes) -> Run<'_> {
-        let (tcp, locked) = (Reserved::new(), Reserved::new());
-        let setup = setup(sides.daemon, tcp.port, locked.port);
+        let (tcp, locked) = (free_port(), free_port());
+        let setup = setup(sides.daemon, tcp, locked);
         let empty = setup.path("empty");
         fs::create_dir(&empty).expect("a directory");
         let shut = UnixListener::bind(setup.path("shut.sock")).expect("a socket");
@@ -115,8 +115,8 @@ impl Run<'_> {
     fn fill(&self, text: &str) -> String {
         let text = text
             .replace("{dir}", self.daemon.path("").display().to_string().trim_end_matches('/'))
-            .replace("{tcp}", &format!("127.0.0.1:{}", self.tcp.port))
-            .replace("{locked}", &format!("127.0.0.1:{}", self.locked.port));
+            .replace("{tcp}", &format!("127.0.0.1:{}", self.tcp))
+            .replace("{locked}", &format!("127.0.0.1:{}", self.locked));
         self.fakes.named(&text)
     }
 
@@ -144,8 +144,8 @@ impl Run<'_> {
         let text = text
             .replace(daemon.trim_end_matches('/'), "<dir>")
             .replace(&format!("use {client} -h"), "use <supervisorctl> -h")
-            .replace(&format!("127.0.0.1:{}", self.tcp.port), "<tcp>")
-            .replace(&format!("127.0.0.1:{}", self.locked.port), "<locked>");
+            .replace(&format!("127.0.0.1:{}", self.tcp), "<tcp>")
+            .replace(&format!("127.0.0.1:{}", self.locked), "<locked>");
         let mut lines: Vec<String> = text.split('\n').map(alike).collect();
         match lines.pop() {
             Some(rest) if !rest.is_empty() => lines.push(format!("{rest}<no line end>")),

@@ -16,10 +16,20 @@ use std::{
     fs,
     io::{self, Write},
     net::{TcpListener, TcpStream},
-    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            fs::PermissionsExt,
+            net::{SocketAddr, UnixDatagram},
+            process::ExitStatusExt,
+        },
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -217,10 +227,27 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// A TCP port of 127.0.0.1 that nobody had a moment ago.
+/// A TCP port of 127.0.0.1 that no other test has, in this process or another, until this one
+/// ends. It is none of those that clients' ends of connections get, which come and go.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    static HELD: Mutex<Vec<UnixDatagram>> = Mutex::new(Vec::new());
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    let begin = std::process::id().wrapping_mul(7919);
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    let already = u32::try_from(held.len()).expect("few ports");
+    for number in already..already + COUNT {
+        let port = FIRST + begin.wrapping_add(number) % COUNT;
+        // A name that is gone with this process; who has it has the port.
+        let name = SocketAddr::from_abstract_name(format!("minder-port-{port}"));
+        let Ok(name) = UnixDatagram::bind_addr(&name.expect("a name")) else { continue };
+        let port = u16::try_from(port).expect("a port");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            held.push(name);
+            return port;
+        }
+    }
+    panic!("no port is free")
 }
 
 /// Whether the tests run as root.
