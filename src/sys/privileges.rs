@@ -41,22 +41,25 @@ pub fn identity_of(user: &User) -> Result<Option<Identity>, String> {
     if !getuid().is_root() {
         return Err("Can't drop privilege as nonroot user".to_owned());
     }
-    Ok(Some(Identity { uid: user.uid, gid: user.gid, groups: groups_of(user) }))
+    let groups = groups_of(user).map_err(|_| NO_GROUPS.to_owned())?;
+    Ok(Some(Identity { uid: user.uid, gid: user.gid, groups }))
 }
 
 /// All groups of a user, the primary one first. A number without a name has no other.
-fn groups_of(user: &User) -> Vec<u32> {
-    let Ok(name) = CString::new(user.name.as_str()) else { return vec![user.gid] };
+///
+/// # Errors
+/// They can't be looked up; without them a program would lack rights that it counts on.
+fn groups_of(user: &User) -> io::Result<Vec<u32>> {
+    let Ok(name) = CString::new(user.name.as_str()) else { return Ok(vec![user.gid]) };
     if user.name.is_empty() {
-        return vec![user.gid];
+        return Ok(vec![user.gid]);
     }
-    let found = inject::fail(Call::Resolve)
-        .and_then(|()| Ok(getgrouplist(&name, Gid::from_raw(user.gid))?));
-    let mut groups: Vec<u32> =
-        found.map(|all| all.into_iter().map(Gid::as_raw).collect()).unwrap_or_default();
+    inject::fail(Call::Resolve)?;
+    let found = getgrouplist(&name, Gid::from_raw(user.gid))?;
+    let mut groups: Vec<u32> = found.into_iter().map(Gid::as_raw).collect();
     groups.retain(|gid| *gid != user.gid);
     groups.insert(0, user.gid);
-    groups
+    Ok(groups)
 }
 
 /// Whether the process is that user or can become it.
