@@ -1,0 +1,172 @@
+//! Which calls are made to fail, and how.
+
+use crate::scenario::{ALL, Scenario};
+
+/// The errors, by number; what the kernel may say of one call or another.
+pub const ERRORS: [(i32, &str); 8] = [
+    (libc::EINTR, "EINTR"),
+    (libc::EAGAIN, "EAGAIN"),
+    (libc::EMFILE, "EMFILE"),
+    (libc::ENOSPC, "ENOSPC"),
+    (libc::EIO, "EIO"),
+    (libc::EPIPE, "EPIPE"),
+    (libc::ENOENT, "ENOENT"),
+    (libc::EACCES, "EACCES"),
+];
+
+/// A call that fails: the n-th of its kind in its kind of thread.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    pub scenario: usize,
+    pub thread: String,
+    pub call: String,
+    pub n: usize,
+    pub errno: i32,
+    pub ever: bool,
+}
+
+impl Fault {
+    /// For `MINDER_INJECT`.
+    pub fn order(&self) -> String {
+        let Fault { thread, call, n, errno, ever, .. } = self;
+        let time = if *ever { "ever" } else { "once" };
+        format!("thread={thread},call={call},n={n},errno={errno},for={time}")
+    }
+
+    /// For whoever looks at a failure, and for `MINDER_INJECT_ONLY`.
+    pub fn shown(&self) -> String {
+        let error = ERRORS.iter().find(|(number, _)| *number == self.errno).map_or("?", |e| e.1);
+        let time = if self.ever { "ever" } else { "once" };
+        let Fault { scenario, thread, call, n, .. } = self;
+        format!("{}/{thread}/{call}/{n}/{error}/{time}", ALL[*scenario].name)
+    }
+
+    /// The reverse.
+    pub fn named(name: &str) -> Option<Fault> {
+        let parts: Vec<&str> = name.split('/').collect();
+        let [scenario, thread, call, n, error, time] = parts[..] else { return None };
+        Some(Fault {
+            scenario: ALL.iter().position(|known| known.name == scenario)?,
+            thread: thread.to_owned(),
+            call: call.to_owned(),
+            n: n.parse().ok()?,
+            errno: ERRORS.iter().find(|(_, known)| *known == error)?.0,
+            ever: time == "ever",
+        })
+    }
+
+    /// The kernel says that it is ready and then that it is not, again and again: whoever asks it
+    /// what is ready can do nothing else than ask again.
+    pub fn lies(&self) -> bool {
+        matches!(self.errno, libc::EAGAIN | libc::EINTR)
+    }
+
+    /// Whether it costs something that only the log can tell of: not an answer that its client
+    /// misses, nor what is done again or in another way.
+    fn must_be_told(&self, hit: &str) -> bool {
+        match self.thread.as_str() {
+            "child" if hit.contains("stdin.rs") || hit.contains("sys/spawn.rs:4") => false,
+            "child" => matches!(
+                self.call.as_str(),
+                "bind"
+                    | "clone"
+                    | "listen"
+                    | "map"
+                    | "open"
+                    | "pipe"
+                    | "read"
+                    | "rename"
+                    | "resolve"
+                    | "socket"
+                    | "truncate"
+                    | "write"
+            ),
+            "daemon" => matches!(self.call.as_str(), "eventfd" | "kill" | "thread" | "wait"),
+            "files" => matches!(self.call.as_str(), "bind" | "listen" | "open" | "socket"),
+            "http" => self.call == "thread",
+            "log" => self.call == "rename" || (self.call == "write" && !self.ever),
+            _ => false,
+        }
+    }
+
+    /// Whether a line tells of it, where one should.
+    pub fn is_told(&self, hit: &str, log: &str, errors: &str) -> bool {
+        // An interrupted call is made again; a missing file may be missing.
+        if self.lies() || self.errno == libc::ENOENT || !self.must_be_told(hit) {
+            return true;
+        }
+        let words =
+            ["can't", "could not", "Could not", "oo many", "unknown error", "problem", "error "];
+        let bad = |line: &str| words.iter().any(|word| line.contains(word));
+        log.lines().chain(errors.lines()).any(bad)
+    }
+}
+
+/// Faults that the daemon did not get over once; tried each time.
+const FOUND: [&str; 9] = [
+    // A zombie that nobody looked for again, and a restart that waited for it.
+    "reload/daemon/wait/1/EPIPE/ever",
+    "stop/daemon/wait/1/EIO/once",
+    // A thread that did not wait, and one that took an error for the end of the output.
+    "fastcgi/child/poll/1/EPIPE/ever",
+    "listener/child/read/24/ENOENT/ever",
+    "output/child/read/4/EIO/once",
+    // A thread that was not woken.
+    "listener/daemon/wake/6/EAGAIN/once",
+    // A second child beside one that could not be stopped, and one that nobody knew.
+    "restart/daemon/kill/2/EIO/once",
+    "reread/daemon/kill/1/EACCES/once",
+    // A program without its groups.
+    "start/child/resolve/1/EIO/once",
+];
+
+/// The same as faults.
+pub fn found() -> Vec<Fault> {
+    FOUND.iter().map(|name| Fault::named(name).expect("a fault's name")).collect()
+}
+
+/// Numbers that look like chance, the same for the same seed.
+pub struct Chance(pub u64);
+
+impl Chance {
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % end
+    }
+
+    pub fn shuffle<T>(&mut self, all: &mut [T]) {
+        for at in (1..all.len()).rev() {
+            all.swap(at, self.below(at + 1));
+        }
+    }
+}
+
+/// All faults of a scenario, from what a run without any has told of its calls.
+pub fn faults(scenario: &Scenario, report: &str) -> Vec<Fault> {
+    let place = ALL.iter().position(|known| known.name == scenario.name).expect("a known one");
+    let mut counts = std::collections::BTreeMap::<(&str, &str), usize>::new();
+    for line in report.lines().filter_map(|line| line.strip_prefix("call ")) {
+        let mut words = line.split(' ');
+        if let (Some(thread), Some(call)) = (words.next(), words.next()) {
+            *counts.entry((thread, call)).or_default() += 1;
+        }
+    }
+    let mut all = Vec::new();
+    for ((thread, call), count) in counts {
+        for n in 1..=count {
+            for (errno, _) in ERRORS {
+                for ever in [false, true] {
+                    // Nobody looks for what he was not told of.
+                    if ever && call == "wake" {
+                        continue;
+                    }
+                    let (thread, call) = (thread.to_owned(), call.to_owned());
+                    all.push(Fault { scenario: place, thread, call, n, errno, ever });
+                }
+            }
+        }
+    }
+    all
+}
