@@ -1,10 +1,13 @@
 //! Lives made of thousands of random events from a seed: requests, children that come, fail and
-//! die when they like, refused signals, clock steps. What must hold is looked at after each.
+//! die when they like, listeners that say anything, refused signals, a daemon that is suspended for
+//! weeks, and a wall clock that jumps to any year. What must hold is looked at after each.
 
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::options::{FcgiAddress, FcgiSocket};
+use crate::config::options::RestartPolicy;
+
+mod happenings;
 
 /// Marsaglia's xorshift: the same events for the same seed, everywhere.
 struct Random(u64);
@@ -27,7 +30,7 @@ impl Random {
 }
 
 /// What the system knows of a child.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Child {
     /// Its thread has been started.
     Spawning,
@@ -36,10 +39,27 @@ enum Child {
     Reaped,
 }
 
+/// Which wall clock a life has.
+#[derive(Clone, Copy, PartialEq)]
+enum WallClock {
+    /// It goes as the monotonic one does.
+    Steady,
+    /// It is set now and then, forwards and backwards.
+    Jumping,
+}
+
 struct Chaos {
     random: Random,
     world: World,
     millis: u64,
+    clock: WallClock,
+    /// Chance of the wall clock's own, so that the events stay the same without it.
+    jumps: Random,
+    wall: Duration,
+    /// What was to be done, in order, for lives without listeners.
+    done: Vec<String>,
+    /// Some groups are listeners.
+    listens: bool,
     children: BTreeMap<(ProcessId, SpawnNumber), Child>,
     states: BTreeMap<ProcessId, ProcessState>,
     /// Sockets that are open.
@@ -48,21 +68,23 @@ struct Chaos {
     requests: u64,
     unanswered: BTreeSet<RequestId>,
     finished: u32,
+    /// Events that listeners were sent.
+    sent: u32,
+    /// What a listener that keeps to the protocol says next.
+    talks: BTreeMap<(ProcessId, SpawnNumber), &'static str>,
 }
-
-fn fcgi(port: u16) -> Arc<FcgiSocket> {
-    let address = FcgiAddress::Tcp { host: "localhost".to_owned(), port };
-    Arc::new(FcgiSocket { address, backlog: None })
-}
-
-const GROUPS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 impl Chaos {
-    fn new(seed: u64) -> Chaos {
+    fn new(seed: u64, clock: WallClock, listens: bool) -> Chaos {
         Chaos {
             random: Random(seed),
             world: World::default(),
             millis: 5_000,
+            clock,
+            jumps: Random(!seed),
+            wall: Duration::from_secs(1_795_222_152),
+            done: Vec::new(),
+            listens,
             children: BTreeMap::new(),
             states: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -70,12 +92,21 @@ impl Chaos {
             requests: 0,
             unanswered: BTreeSet::new(),
             finished: 0,
+            sent: 0,
+            talks: BTreeMap::new(),
         }
     }
 
     fn now(&self) -> Now {
-        let mono = Duration::from_millis(self.millis);
-        Now { mono, wall: mono }
+        Now { mono: Duration::from_millis(self.millis), wall: self.wall }
+    }
+
+    fn set_wall_clock(&mut self) {
+        const YEAR: u64 = 31_556_952;
+        let secs = [0, 1, 59, 3_600, 56 * YEAR, 56 * YEAR + 1, 68 * YEAR, 400 * YEAR];
+        if self.clock == WallClock::Jumping && self.jumps.one_in(4) {
+            self.wall = Duration::from_secs(self.jumps.pick(&secs));
+        }
     }
 
     /// An event and all that it leads to, as in the loop.
@@ -83,9 +114,14 @@ impl Chaos {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let mut effects = Vec::new();
+            self.set_wall_clock();
             self.world.step(self.now(), event, &mut effects);
             check_due(&self.world);
+            self.check_pids(&effects);
             for effect in effects {
+                if !self.listens {
+                    self.done.push(format!("{effect:?}"));
+                }
                 events.extend(self.perform(effect));
             }
         }
@@ -98,7 +134,15 @@ impl Chaos {
             Effect::Process(id, effect) => return self.perform_for(id, effect),
             Effect::Answer(id, _) => assert!(self.unanswered.remove(&id), "{id:?} answered again"),
             Effect::Settle(id) => return Some(Event::Settled(id)),
-            Effect::Added(_) | Effect::WaitingToDie(_) | Effect::Send(..) | Effect::Tell(_) => {}
+            Effect::Added(_) | Effect::WaitingToDie(_) | Effect::Tell(_) => {}
+            Effect::Send(process, _) => {
+                let member = self.world.member(process).expect("a listener that is known");
+                assert!(member.listener, "an event for a program");
+                self.sent += 1;
+                let child = (process, member.process.spawn_number());
+                self.talks.insert(child, "RESULT 2\nOKREADY\n");
+                assert_eq!(self.states.get(&process), Some(&ProcessState::Running));
+            }
             Effect::CloseSocket(socket) => {
                 assert!(self.open.remove(&socket), "a closed one is closed");
                 self.check_closed(socket);
@@ -140,7 +184,9 @@ impl Chaos {
             machine::Effect::Transition(t) => {
                 let before = self.states.insert(process, t.to);
                 assert_eq!(before.unwrap_or(ProcessState::Stopped), t.from);
-                assert!(is_legal(t.from, t.to), "{} > {}", t.from, t.to);
+                let policy = self.world.member(process).map(|m| m.process.program.restart.clone());
+                let legal = is_legal(t.from, t.to, &policy.unwrap_or_default());
+                assert!(legal, "{} > {}", t.from, t.to);
                 if t.to == ProcessState::Stopping && self.world.leaving.is_some() {
                     self.check_turn(process);
                 }
@@ -152,6 +198,19 @@ impl Chaos {
             machine::Effect::Drain(_) | machine::Effect::Notice(_) => {}
         }
         None
+    }
+
+    /// What is told of as a process's child is one, and no other's. One that the effects are about
+    /// is told in a moment.
+    fn check_pids(&self, effects: &[Effect]) {
+        let mut pids = BTreeSet::new();
+        for (id, member) in self.world.members() {
+            let Some(pid) = member.process.pid() else { continue };
+            let child = (id, member.process.spawn_number());
+            assert_eq!(self.children.get(&child).copied(), Some(Child::Alive(pid)), "{effects:?}");
+            assert!(pids.insert(pid), "two have the pid {pid}");
+            assert!(!member.process.is_spawning(), "a child is made beside {pid}");
+        }
     }
 
     /// No child of an active group is left without the socket that it shares.
@@ -223,6 +282,7 @@ impl Chaos {
 
     fn sleep(&mut self, millis: u64) {
         self.millis += millis;
+        self.wall = self.wall.saturating_add(Duration::from_millis(millis));
         for _ in 0..8 {
             let due = self.world.next_deadline().is_some_and(|due| due <= self.now().mono);
             if !due {
@@ -238,104 +298,6 @@ impl Chaos {
         let id = RequestId(self.requests);
         self.unanswered.insert(id);
         self.step(Event::Request(id, request));
-    }
-
-    fn request(&mut self) -> Request {
-        let wait = self.random.one_in(2);
-        match self.random.below(8) {
-            0..3 => Request::Start { target: self.target(), wait, refused: self.refused() },
-            3..5 => Request::Stop { target: self.target(), wait },
-            5 => signal(self.target(), ["HUP", "FOO", "0"][self.random.below(3) as usize]),
-            6 => Request::Add(self.group()),
-            _ => Request::Remove(self.random.pick(&GROUPS).to_owned()),
-        }
-    }
-
-    fn target(&mut self) -> Target {
-        let group = self.random.pick(&GROUPS);
-        match self.random.below(8) {
-            0..4 => Target::Named(format!("{group}:{}", self.random.pick(&["x", "y", "z"]))),
-            4 => Target::Named(format!("{group}:*")),
-            5 | 6 => Target::Group(group.to_owned()),
-            _ => All,
-        }
-    }
-
-    fn refused(&mut self) -> Refused {
-        let names = (self.random.pick(&GROUPS).to_owned(), "x".to_owned());
-        Refused::from([(names, CommandProblem::Empty)])
-    }
-
-    fn group(&mut self) -> Arc<Group> {
-        let name = self.random.pick(&GROUPS);
-        let count = self.random.below(4) as usize;
-        let programs: Vec<Program> =
-            ["x", "y", "z"].into_iter().take(count).map(|name| self.program(name)).collect();
-        group(name, self.random.below(3) as i64, programs)
-    }
-
-    fn program(&mut self, name: &str) -> Program {
-        let rules = [Autorestart::Never, Autorestart::Unexpected, Autorestart::Always];
-        let random = &mut self.random;
-        with(name, |p| {
-            p.priority = random.below(3) as i64;
-            p.autostart = random.one_in(2);
-            p.autorestart = random.pick(&rules);
-            p.startsecs = random.pick(&[-1, 0, 1, 3]);
-            p.startretries = Retries::Limited(random.pick(&[-1, 0, 2]));
-            p.stopwaitsecs = random.pick(&[-1, 0, 1, 10]);
-            p.socket = random.pick(&[None, Some(fcgi(9_000)), Some(fcgi(9_001))]);
-        })
-    }
-
-    /// One child does something; now and then a message comes twice, or too late.
-    fn child(&mut self) {
-        let children: Vec<_> = self.children.iter().map(|(key, child)| (*key, *child)).collect();
-        if children.is_empty() {
-            return;
-        }
-        let (key, child) = self.random.pick(&children);
-        let (process, spawn) = key;
-        let input = match child {
-            Child::Spawning if self.random.one_in(4) => {
-                self.children.remove(&key);
-                let lacks_resources = self.random.one_in(3);
-                Input::SpawnFailed(SpawnFailure { text: "no".to_owned(), lacks_resources })
-            }
-            Child::Spawning => {
-                self.pids += 1;
-                self.children.insert(key, Child::Alive(self.pids));
-                Input::Announced { pid: self.pids }
-            }
-            Child::Alive(pid) if self.random.one_in(4) => Input::Announced { pid },
-            Child::Alive(_) => {
-                self.children.insert(key, Child::Reaped);
-                let status = match self.random.below(3) {
-                    0 => ExitStatus::Signal { number: 9, core: false },
-                    code => ExitStatus::Code(code as i32 - 1),
-                };
-                return self.step(Event::Reaped { process, status });
-            }
-            Child::Reaped => {
-                self.children.remove(&key);
-                Input::Drained
-            }
-        };
-        self.step(Event::Child { process, spawn, input });
-    }
-
-    fn event(&mut self) {
-        match self.random.below(10) {
-            0..3 => {
-                let request = self.request();
-                self.ask(request);
-            }
-            3..8 => self.child(),
-            _ => {
-                let millis = self.random.pick(&[0, 1, 500, 999, 1_000, 3_000, 20_000]);
-                self.sleep(millis);
-            }
-        }
     }
 
     /// Everything is stopped, however long it takes.
@@ -357,13 +319,17 @@ impl Chaos {
         assert_eq!(self.finished, 1);
         assert_eq!(self.unanswered, BTreeSet::new());
         assert_eq!(self.open, BTreeSet::new());
-        assert_eq!(self.world.next_deadline(), None);
+        // A tick is due as long as somebody listens.
+        assert!(self.listens || self.world.next_deadline().is_none());
     }
 }
 
-fn is_legal(from: ProcessState, to: ProcessState) -> bool {
+fn is_legal(from: ProcessState, to: ProcessState, policy: &RestartPolicy) -> bool {
     use ProcessState as S;
     match from {
+        // By a policy an exit may lead to a wait, or be one too many.
+        S::Exited if to == S::Backoff => policy.reset.is_some(),
+        S::Exited if to == S::Fatal => policy.limit.is_some(),
         S::Stopped | S::Exited | S::Fatal => to == S::Starting,
         S::Backoff => matches!(to, S::Starting | S::Stopped | S::Fatal),
         S::Starting => matches!(to, S::Running | S::Backoff | S::Stopping | S::Unknown),
@@ -373,18 +339,36 @@ fn is_legal(from: ProcessState, to: ProcessState) -> bool {
     }
 }
 
+/// A life from its begin to its end.
+fn live(seed: u64, clock: WallClock, listens: bool) -> Chaos {
+    println!("seed {seed}");
+    let mut chaos = Chaos::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), clock, listens);
+    for _ in 0..4 {
+        let group = chaos.group();
+        chaos.ask(Request::Add(group));
+    }
+    for _ in 0..400 {
+        chaos.event();
+    }
+    chaos.end();
+    chaos
+}
+
 #[test]
 fn whatever_happens_everybody_is_answered_once_and_everything_stops() {
-    for seed in 1..=200_u64 {
-        println!("seed {seed}");
-        let mut chaos = Chaos::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        for _ in 0..4 {
-            let group = chaos.group();
-            chaos.ask(Request::Add(group));
-        }
-        for _ in 0..400 {
-            chaos.event();
-        }
-        chaos.end();
+    let lives = (1..=200).map(|seed| live(seed, WallClock::Jumping, seed % 2 == 0));
+    let sent: u32 = lives.map(|life| life.sent).sum();
+    // Else the listeners would show nothing.
+    assert!(sent > 300, "{sent}");
+}
+
+#[test]
+fn the_wall_clock_decides_nothing() {
+    for seed in 1..=40_u64 {
+        let [steady, jumping] =
+            [WallClock::Steady, WallClock::Jumping].map(|clock| live(seed, clock, false));
+        assert!(jumping.wall < Duration::from_secs(1) || jumping.wall != steady.wall);
+        assert_eq!(steady.done, jumping.done, "seed {seed}");
+        assert!(steady.done.len() > 100);
     }
 }
