@@ -56,7 +56,7 @@ pub const ALL: [Scenario; 15] = [
         programs: "[program:auto]\ncommand=cat\nstartsecs=0\n\
             [program:slow]\ncommand=cat\nstartsecs=1\nredirect_stderr=true\ndirectory=/\numask=027\n\
             stdout_logfile=%(here)s/slow.log\n\
-            [program:user]\ncommand=cat\nuser=nobody\nstartsecs=0\nstdout_logfile=NONE\n",
+            [program:user]\ncommand=cat\nuser=nobody\nstartsecs=1\nstdout_logfile=NONE\n",
         running: &["web", "auto", "slow", "user"],
         act: |run| run.await_soon(|run| logged(run, "success: user")),
         ..PLAIN
@@ -137,6 +137,7 @@ pub const ALL: [Scenario; 15] = [
     Scenario {
         name: "calls",
         act: |run| {
+            let _ = run.call("supervisor.clearLog", "");
             let _ = run.say("web", "a line");
             for (method, params) in [
                 ("supervisor.getAllProcessInfo", ""),
@@ -147,7 +148,6 @@ pub const ALL: [Scenario; 15] = [
                 ("supervisor.clearProcessLogs", "<string>web</string>"),
                 ("supervisor.clearAllProcessLogs", ""),
                 ("supervisor.signalProcess", "<string>web</string><string>CONT</string>"),
-                ("supervisor.clearLog", ""),
                 ("supervisor.stopAllProcesses", ""),
                 ("supervisor.startAllProcesses", ""),
                 ("system.listMethods", ""),
