@@ -34,6 +34,7 @@ use crate::coordinator::prepare::{self, LogDirectory, NewGroup};
 use crate::coordinator::run::{Coordinator, Means};
 use crate::counters::{Counters, OfDaemon};
 use crate::getopt::Refusal;
+use crate::http::lanes::Lanes;
 use crate::http::methods::Service;
 use crate::http::rpc::Job;
 use crate::http::{HttpNotice, Limits as HttpLimits, OnAnswer, Server, pool};
@@ -312,6 +313,7 @@ impl Ready {
             counters: Arc::clone(&self.counters),
             reload,
             prepare: restart.prepare(),
+            lanes: Lanes::default(),
         });
         let pool: io::Result<Vec<_>> = (0..POOL).map(|_| pool::start(&server, &service)).collect();
         let means = Means {

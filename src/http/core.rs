@@ -29,6 +29,8 @@ pub(super) struct Core {
     memory_wanted: AtomicBool,
     /// See [`super::lease::Lease`].
     pub(super) leases: AtomicUsize,
+    /// Bytes of unfinished answers that have one.
+    pub(super) leased: AtomicUsize,
     stopped: AtomicBool,
     failed_logins: Mutex<FailedLogins>,
     pub(super) answers: Answers,
@@ -78,6 +80,7 @@ impl Core {
             bodies: AtomicUsize::new(0),
             memory_wanted: AtomicBool::new(false),
             leases: AtomicUsize::new(0),
+            leased: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             failed_logins: Mutex::default(),
             answers: Answers::default(),

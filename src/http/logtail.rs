@@ -77,7 +77,7 @@ pub fn serve(service: &Arc<Service>, request: Request) {
         }
     };
     let is_unix = request.listener().is_unix();
-    let (Some(place), Some(lease)) = (Place::take(is_unix), request.lease()) else {
+    let (Some(place), Some(lease)) = (Place::take(is_unix), request.lease(0)) else {
         return request.respond(Response::error(503));
     };
     let body = move || {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lanes::Lanes;
 use super::rpc::Job;
 use super::server::Server;
 use super::{counters, describe};
@@ -57,6 +58,8 @@ pub struct Service {
     pub reload: Reload,
     /// For restart.
     pub prepare: Prepare,
+    /// Whose turn it is to read large parts of logs.
+    pub lanes: Lanes,
 }
 
 /// How a method went on.

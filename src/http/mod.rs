@@ -27,6 +27,7 @@ mod date;
 mod defect;
 pub mod describe;
 pub mod head;
+pub mod lanes;
 mod lease;
 mod limits;
 pub mod logtail;

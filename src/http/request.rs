@@ -93,8 +93,9 @@ impl Request {
 
     /// Leave to keep the connection until an answer comes from elsewhere, or without an end;
     /// `None`: too many are kept so already.
-    pub(super) fn lease(&self) -> Option<Lease> {
-        Lease::take(self.connection.core(), self.listener().is_unix())
+    /// So many bytes are kept with it.
+    pub(super) fn lease(&self, bytes: usize) -> Option<Lease> {
+        Lease::take(self.connection.core(), self.listener().is_unix(), bytes)
     }
 
     /// The client's address, as in `127.0.0.1:45310`; `localhost:0` for a unix socket.

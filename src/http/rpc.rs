@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::defect::guarded;
 use super::describe;
+use super::lanes::Turn;
 use super::lease::Lease;
 use super::methods::{Flow, Service};
 use super::request::Request;
@@ -42,6 +43,10 @@ pub struct Job {
     out: Vec<u8>,
     /// What the coordinator said to the call that waited.
     answer: Option<Answer>,
+    /// Bytes that were made for it, those too many included.
+    made: usize,
+    /// Its turn to read much, once it does.
+    turn: Option<Turn>,
     /// Leave to wait, while it does.
     lease: Option<Lease>,
     /// The fault of a single call.
@@ -99,8 +104,20 @@ pub fn serve(service: &Arc<Service>, server: &Arc<Server<Job>>, mut request: Req
         writer.begin_array();
     }
     let name = call.method;
-    let job =
-        Job { request, name, data, form, logs, rest, out, answer: None, lease: None, fault: None };
+    let job = Job {
+        request,
+        name,
+        data,
+        form,
+        logs,
+        rest,
+        out,
+        answer: None,
+        made: 0,
+        turn: None,
+        lease: None,
+        fault: None,
+    };
     proceed(service, server, job);
 }
 
@@ -166,6 +183,12 @@ const RESERVE: usize = 1 << 20;
 
 const TOO_MANY_WAIT: &str = "too many calls are waiting; ask again later, or without waiting";
 
+/// After so many bytes it is asked whether anybody is there to read them.
+const MUCH: usize = 1 << 20;
+
+/// The most that is made for one answer, left out again or not, bytes.
+const MADE: usize = 2 * ANSWER;
+
 fn too_large() -> Fault {
     let most = ANSWER >> 20;
     let why = format!("the answer would have more than {most} MiB; ask for less at a time");
@@ -181,22 +204,46 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
         job.write_answer(&answer);
     }
     while let Some(call) = job.rest.pop_front() {
+        if job.made > MUCH && job.is_deserted() {
+            // Its turn is the next one's, its connection is closed.
+            return;
+        }
         let written = job.out.len();
-        if written > ANSWER - RESERVE {
+        if written > ANSWER - RESERVE || job.made > MADE {
             // What is not done is said to be not done, to the last call.
             job.write_fault(too_large());
             continue;
         }
+        if job.turn.is_none() && matches!(&call, Ok(method) if method.reads_much()) {
+            let is_unix = job.request.listener().is_unix();
+            job.turn = Turn::take(service, is_unix);
+            if job.turn.is_none() {
+                job.lease = job.request.lease(written);
+                if job.lease.is_none() {
+                    job.write_fault(Fault::new(FaultCode::Failed, TOO_MANY_WAIT));
+                    continue;
+                }
+                job.rest.push_front(call);
+                match Turn::await_by(service, server, job, is_unix) {
+                    Some(back) => job = back,
+                    None => return,
+                }
+                continue;
+            }
+        }
         let mut writer = Writer::new(&mut job.out).with_logs(job.logs);
-        match guarded(|| call.and_then(|method| service.execute(method, server, &mut writer))) {
+        let done = guarded(|| call.and_then(|method| service.execute(method, server, &mut writer)));
+        job.made += job.out.len().saturating_sub(written);
+        match done {
             Ok(Ok(Flow::Done)) if job.out.len() > ANSWER => {
                 job.out.truncate(written);
                 job.write_fault(too_large());
             }
             Ok(Ok(Flow::Done)) => {}
             Ok(Ok(Flow::Wait(request))) => {
+                job.turn = None;
                 if request.waits() {
-                    job.lease = job.request.lease();
+                    job.lease = job.request.lease(written);
                     if job.lease.is_none() {
                         job.write_fault(Fault::new(FaultCode::Failed, TOO_MANY_WAIT));
                         continue;
@@ -222,6 +269,17 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
 }
 
 impl Job {
+    /// Whether its client left, as one that waits may.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.request.peer_gone()
+    }
+
+    /// It waited for this.
+    pub(super) fn has_turn(&mut self, turn: Turn) {
+        self.turn = Some(turn);
+        self.lease = None;
+    }
+
     fn write_answer(&mut self, answer: &Answer) {
         let mut w = Writer::new(&mut self.out);
         match answer {
@@ -251,6 +309,7 @@ impl Job {
     }
 
     fn finish(mut self, service: &Service) {
+        self.turn = None;
         let mut body = std::mem::take(&mut self.out);
         match &self.fault {
             Some(fault) => {

@@ -15,6 +15,19 @@ use crate::support::rpc::request;
 pub const RIGHT: &str = "dXNlcjpzZWNyZXQ=";
 const WRONG: &str = "dXNlcjp3cm9uZw==";
 
+/// The 32 MiB of bodies that are taken in at a time, and as much for copies and for what
+/// allocators keep.
+const BODIES: u64 = 64 << 20;
+
+/// The answers that may wait for their readers.
+const UNREAD: u64 = 64 << 20;
+
+/// One answer while it is made, and the log that it is made of.
+const ANSWER: u64 = 80 << 20;
+
+/// How large a log is made.
+const LOG: usize = 12 << 20;
+
 /// How long a large request may wait for its answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -27,10 +40,12 @@ pub struct Abuse {
     pub act: fn(&Target) -> Result<(), String>,
     /// Whether others are to be answered meanwhile, not only afterwards.
     pub others_meanwhile: bool,
+    /// What the daemon may need at its peak beyond what it needs at rest, bytes.
+    pub memory: u64,
 }
 
 const fn abuse(name: &'static str, act: fn(&Target) -> Result<(), String>) -> Abuse {
-    Abuse { name, act, others_meanwhile: true }
+    Abuse { name, act, others_meanwhile: true, memory: BODIES }
 }
 
 pub const LIST: &[Abuse] = &[
@@ -124,6 +139,55 @@ pub const LIST: &[Abuse] = &[
         (0..100).for_each(|_| target.send(&[head]));
         Ok(())
     }),
+    Abuse {
+        // The answers that wait for their readers, and the two that are being made.
+        memory: UNREAD + 2 * ANSWER,
+        ..abuse("answers of a whole log, which nobody reads", |target| {
+            target.write_log("plain.log", b"plain and simple\n");
+            target.write_log("marks.log", b"<&>\x1b\xff\x01");
+            let read = |name: &str| {
+                let name = format!("<value><string>{name}</string></value>");
+                format!(
+                    "<value><struct><member><name>methodName</name><value>\
+                     supervisor.readProcessStdoutLog</value></member><member><name>params</name>\
+                     <value><array><data>{name}<value><int>0</int></value><value><int>0</int>\
+                     </value></data></array></value></member></struct></value>"
+                )
+            };
+            let mut clients = Vec::new();
+            for name in ["plain", "marks"].into_iter().cycle().take(8) {
+                let body = format!(
+                    "<methodCall><methodName>system.multicall</methodName><params><param><value>\
+                     <array><data>{}</data></array></value></param></params></methodCall>",
+                    read(name).repeat(100)
+                );
+                let mut client = target.connect()?;
+                let _ = client.write_all(&[head(body.len()).as_bytes(), body.as_bytes()].concat());
+                clients.push(client);
+            }
+            // Some have the beginning of their answers, the others wait for their turn.
+            thread::sleep(Duration::from_secs(3));
+            Ok(())
+        })
+    },
+    abuse("followers of logs, who never read", |target| {
+        target.write_log("plain.log", b"plain and simple\n");
+        let follow =
+            |uri: &str| format!("GET {uri} HTTP/1.1\r\nAuthorization: Basic {RIGHT}\r\n\r\n");
+        let mut clients = Vec::new();
+        for n in 0..300 {
+            let mut client = target.connect()?;
+            let uri = if n % 2 == 0 { "/logtail/plain" } else { "/mainlogtail" };
+            let _ = client.write_all(follow(uri).as_bytes());
+            clients.push(client);
+        }
+        // More than all of them can be sent without being read.
+        for _ in 0..10 {
+            target.append_log("plain.log", &vec![b'x'; 1 << 20]);
+        }
+        thread::sleep(Duration::from_millis(500));
+        Ok(())
+    }),
     abuse("two hundred clients at a time", |target| {
         let calls: Vec<_> = (0..200).map(|_| target.connect()).collect::<Result<_, _>>()?;
         answered(calls)
@@ -149,6 +213,7 @@ pub const LIST: &[Abuse] = &[
             Ok(())
         },
         others_meanwhile: false,
+        memory: BODIES,
     },
     abuse("clients that leave while a start waits", |target| {
         // The last round stops what the one before has started.
@@ -246,6 +311,21 @@ impl Target {
             .set_write_timeout(Some(Duration::from_secs(2)))
             .map_err(|error| error.to_string())?;
         Ok(stream)
+    }
+
+    /// A log of a program, if this is a daemon that has one.
+    fn write_log(&self, name: &str, line: &[u8]) {
+        if let Some(directory) = self.unix.as_ref().and_then(|path| path.parent()) {
+            let lines: Vec<u8> = line.iter().copied().cycle().take(LOG).collect();
+            std::fs::write(directory.join(name), lines).unwrap();
+        }
+    }
+
+    fn append_log(&self, name: &str, bytes: &[u8]) {
+        if let Some(directory) = self.unix.as_ref().and_then(|path| path.parent()) {
+            let file = std::fs::OpenOptions::new().append(true).open(directory.join(name));
+            file.unwrap().write_all(bytes).unwrap();
+        }
     }
 
     fn answer_by_unix(&self, call: &[u8]) -> Result<(), String> {

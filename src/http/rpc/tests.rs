@@ -11,6 +11,7 @@ use crate::config::command_line::CommandLine;
 use crate::config::options::{HttpServer, MainLog, ServerAddress};
 use crate::coordinator::message::Handle;
 use crate::coordinator::view::View;
+use crate::http::lanes::Lanes;
 use crate::http::{Limits, pool};
 use crate::log::activity::{self, Logger, Setup, Sinks};
 use crate::log::rotating;
@@ -51,6 +52,7 @@ fn directory_with_server() -> (PathBuf, Arc<Server<Job>>, Logger) {
         open_logs: Default::default(),
         reload: Arc::new(|| panic!("a defect")),
         prepare: Arc::new(|_| Err(String::new())),
+        lanes: Lanes::default(),
     });
     let section = HttpServer {
         section: "unix_http_server".into(),
