@@ -13,6 +13,8 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
+use super::inject::{self, Call};
+
 /// Numbers that kernels copy at a time.
 const TOGETHER: i32 = 64;
 
@@ -63,9 +65,10 @@ pub fn keep() {
 }
 
 /// Gives a file a number that children get no copy of, if there is one.
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn out_of_the_way(file: File) -> File {
     let above = ABOVE.load(Ordering::Acquire);
-    if above == 0 {
+    if above == 0 || inject::fail(Call::Dup).is_err() {
         return file;
     }
     let first = (above + TOGETHER - 1) / TOGETHER * TOGETHER;
@@ -85,9 +88,10 @@ pub struct Seats {
 
 impl Seats {
     /// Puts copies of these on a set, if one is free.
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn take(descriptors: [RawFd; 4]) -> Option<Seats> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
-        if ABOVE.load(Ordering::Acquire) == 0 {
+        if ABOVE.load(Ordering::Acquire) == 0 || inject::fail(Call::Dup).is_err() {
             return None;
         }
         let owner = NEXT.fetch_add(1, Ordering::Relaxed).max(1);
