@@ -28,6 +28,12 @@ const BEFORE_LISTENERS: usize = 2;
 /// How long the listeners rest when accepting fails and nothing here can cure it.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// A lack of descriptors that is shorter refuses nobody.
+const LACK: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether it is over.
+const MOMENT: Duration = Duration::from_millis(10);
+
 pub(super) struct Acceptor {
     core: Arc<Core>,
     deliver: Box<dyn Fn(Request) + Send>,
@@ -39,6 +45,8 @@ pub(super) struct Acceptor {
     polled: Vec<PollFd>,
     /// A descriptor to give up when there is none to accept with.
     reserve: Option<OwnedFd>,
+    /// Since when newcomers wait because descriptors lack.
+    lacking_since: Option<Instant>,
     paused_until: Option<Instant>,
     /// Set once the server is stopped: the end of all answers.
     ends: Option<Instant>,
@@ -68,6 +76,7 @@ impl Acceptor {
             connections: Vec::new(),
             polled: Vec::new(),
             reserve,
+            lacking_since: None,
             paused_until: None,
             ends: None,
         })
@@ -247,12 +256,16 @@ impl Acceptor {
         }
         match listener.accept() {
             Ok((socket, peer)) => {
+                self.lacking_since = None;
                 let now = Instant::now();
                 let connection = Connection::new(socket, &self.core, listener.info(), peer, now);
                 self.step(connection, Connection::advance);
                 Accepted::Go
             }
-            Err(AcceptError::Nobody) => Accepted::Enough,
+            Err(AcceptError::Nobody) => {
+                self.lacking_since = None;
+                Accepted::Enough
+            }
             Err(AcceptError::Broken) => Accepted::Go,
             Err(AcceptError::Descriptors(error)) => {
                 self.core.notices.report(Trouble::Descriptors, error);
@@ -267,9 +280,9 @@ impl Acceptor {
         }
     }
 
-    /// An idle connection makes room, at once or soon; where there is none, the newcomer is closed
-    /// with the reserve's descriptor, so that it learns at once what would otherwise keep `poll`
-    /// awake for ever.
+    /// An idle connection makes room, at once or soon. Where there is none, the newcomer waits for
+    /// a moment, as starts of programs take more descriptors than they keep, and then is closed
+    /// with the reserve's, so that it learns what would otherwise keep `poll` awake for ever.
     fn out_of_descriptors(&mut self, listener: &Listener) -> Accepted {
         let now = Instant::now();
         if self.evict(|c| c.worth() <= Worth::Idle && c.spared_until() <= now) {
@@ -278,6 +291,9 @@ impl Acceptor {
         let idle = self.connections.iter().filter(|c| c.worth() <= Worth::Idle);
         if let Some(soon) = idle.map(|c| c.spared_until()).min() {
             return Accepted::Pause(soon);
+        }
+        if now.duration_since(*self.lacking_since.get_or_insert(now)) < LACK {
+            return Accepted::Pause(now + MOMENT);
         }
         if self.reserve.take().is_none() {
             return Accepted::Pause(now + PAUSE);
