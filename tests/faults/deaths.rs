@@ -5,18 +5,22 @@ use std::{
     os::unix::fs::MetadataExt,
     path::Path,
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use crate::{
-    finding::{Step, Wrong},
+    finding::{Step, Wrong, ensure},
     ground::{Ground, size},
     row::{Row, row},
     scene::Scene,
-    support::{MARK, Setup, marked, read},
+    support::{MARK, Setup, kill_marked, marked, read},
 };
 
 pub const ROWS: &[Row] = &[
     row("kill -9 in mid-rotation, and a new start", killed_in_rotation),
+    row("kill -9 and a new start, with on_leftover=kill", leftovers_killed),
+    row("kill -9 and a new start, with on_leftover=fail", leftovers_refused),
     row("two daemons on one configuration", two_with_http),
     row("two daemons on one configuration without HTTP", two_without_http),
     row("two unrelated daemons with default settings", unrelated),
@@ -70,6 +74,11 @@ fn killed_in_rotation(ground: &Ground) -> Step {
     scene.ends(&[("a", "STOPPED")], &["a.log*"])
 }
 
+/// The test's directory.
+fn directory<'a>(scene: &'a Scene<'_>) -> &'a Path {
+    scene.d.config.parent().expect("a directory")
+}
+
 /// A second daemon, as long as it is held.
 struct Second(Child);
 
@@ -79,8 +88,8 @@ impl Second {
         let child = Command::new(ground.side.supervisord())
             .args(["-n", "-c"])
             .arg(config)
-            .current_dir(scene.d.path(""))
-            .env(MARK, scene.d.path("").to_str().unwrap().trim_end_matches('/'))
+            .current_dir(directory(scene))
+            .env(MARK, directory(scene))
             .stdin(Stdio::null())
             .stdout(out())
             .stderr(out())
@@ -102,9 +111,62 @@ impl Drop for Second {
 
 /// Living processes below a test's directory whose command line has this word.
 fn below(scene: &Scene<'_>, word: &str) -> usize {
-    let mark = format!("{MARK}={}", scene.d.path("").display());
+    let mark = format!("{MARK}={}", directory(scene).display());
     let has = |pid: &i32| read(format!("/proc/{pid}/cmdline").as_ref()).contains(word);
-    marked(mark.trim_end_matches('/')).iter().filter(|pid| has(pid)).count()
+    marked(&mark).iter().filter(|pid| has(pid)).count()
+}
+
+/// Three programs that live on without the daemon.
+fn sleepers(ground: &Ground, on_leftover: &str) -> Setup {
+    ground.setup().supervisord(&format!("on_leftover={on_leftover}")).program(
+        "a",
+        "command=/bin/sleep 4242\nnumprocs=3\nprocess_name=a%(process_num)d\nstartsecs=0\n\
+         stdout_logfile=NONE\nstderr_logfile=NONE",
+    )
+}
+
+const SLEEPERS: [(&str, &str); 3] = [("a0", "RUNNING"), ("a1", "RUNNING"), ("a2", "RUNNING")];
+
+fn leftovers_killed(ground: &Ground) -> Step {
+    let mut scene = ground.start(sleepers(ground, "kill"))?;
+    for _ in 0..3 {
+        for (name, state) in SLEEPERS {
+            scene.becomes(name, state, scene.healed())?;
+        }
+        scene.kill_and_start()?;
+    }
+    for (name, state) in SLEEPERS {
+        scene.becomes(name, state, scene.healed())?;
+    }
+    scene.until(Wrong::Twice, "three processes of three programs", scene.healed(), || {
+        Ok(below(&scene, "4242") == 3)
+    })?;
+    scene.ends(&SLEEPERS, &["d.pid.children"])
+}
+
+fn leftovers_refused(ground: &Ground) -> Step {
+    let mut scene = ground.start(sleepers(ground, "fail"))?;
+    for (name, state) in SLEEPERS {
+        scene.becomes(name, state, scene.healed())?;
+    }
+    scene.calm();
+    scene.d.kill();
+    let before = below(&scene, "4242");
+    let mut second = Second::start(&scene, ground, &scene.d.config.clone());
+    let ends = Instant::now() + Duration::from_secs(20);
+    while !second.ended() && below(&scene, "4242") == before && Instant::now() < ends {
+        thread::sleep(Duration::from_millis(50));
+    }
+    let now = below(&scene, "4242");
+    ensure(Wrong::Twice, now == before, || format!("{now} processes of three programs"))?;
+    let said = scene.d.read("second.out");
+    ground.expect(Wrong::Silent, said.contains("a:a0"), || format!("it says {said:?}"));
+    drop(second);
+    // Once somebody has seen to them, it starts.
+    kill_marked(directory(&scene));
+    scene.d.start_again();
+    scene.probe();
+    scene.ends(&SLEEPERS, &["d.pid.children", "second.out"])
 }
 
 fn one_counter(ground: &Ground) -> Setup {

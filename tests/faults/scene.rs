@@ -99,7 +99,8 @@ impl<'a> Scene<'a> {
     /// Kills the daemon and starts it again; the rest of the row is about the new one.
     pub fn kill_and_start(&mut self) -> Step {
         self.calm();
-        self.d.kill_and_start();
+        self.d.kill();
+        self.d.start_again();
         self.becomes("neighbour", "RUNNING", 20)?;
         self.memory = memory(self.d.pid, "VmHWM:");
         self.probe();

@@ -672,17 +672,6 @@ impl TestDaemon {
         all_pids().into_iter().find(is_child).expect("the daemon, the launcher's only child")
     }
 
-    /// Kills the daemon, unless it has ended, and starts it again in the same way.
-    #[track_caller]
-    pub fn kill_and_start(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let mut command = self.setup.command(&self.config);
-        self.setup.keep_output(&mut command);
-        self.child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        self.await_answer();
-    }
-
     fn try_pid(&self) -> Option<i32> {
         let answer = self.try_rpc().ok()?.call("supervisor.getPID", "");
         rpc::scalar(&answer.ok()?)?.parse().ok()
