@@ -139,7 +139,11 @@ fn not_executable(ground: &Ground) -> Step {
 }
 
 fn many(ground: &Ground) -> Step {
-    let count = if full() { 1000 } else { 300 };
+    let count = match (ground.side, full()) {
+        (_, true) => 1000,
+        (Side::Ours, false) => 300,
+        (Side::Theirs, false) => 100,
+    };
     let setup = ground.setup().supervisord("minfds=8000\nminprocs=2000").program(
         "many",
         &format!(

@@ -134,7 +134,7 @@ impl<'a> Scene<'a> {
     /// The daemon lives, and not only because it has not come to its end yet: it closes its
     /// connections first.
     fn goes_on(&self) -> Step {
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let deadline = Instant::now() + Duration::from_secs(5);
         while Instant::now() < deadline {
             self.alive()?;
             thread::sleep(Duration::from_millis(20));
