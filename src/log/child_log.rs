@@ -48,10 +48,13 @@ impl LogFile {
     /// # Errors
     /// What the system says.
     pub fn clear(&self) -> io::Result<()> {
-        if file::look_at(&self.path).is_ok_and(|found| found.is_file()) {
-            Rotating::closed(&self.path, self.mode(), self.limits).clear()?;
+        match file::look_at(&self.path) {
+            Ok(found) if found.is_file() => {
+                Rotating::closed(&self.path, self.mode(), self.limits).clear()
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(_) | Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Who may read it.

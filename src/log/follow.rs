@@ -69,7 +69,8 @@ impl Follower {
             return Ok(News::Bytes(bytes));
         }
         // A file that was unlinked and not made again is kept.
-        if !file::exists(&self.path) || !file::was_replaced(&self.path, &self.file) {
+        let replaced = matches!(file::leads_to(&self.path, &self.file), Ok(false));
+        if !replaced || !file::exists(&self.path) {
             return Ok(News::None);
         }
         // Whoever writes has the new file by now; what he wrote between the two looks is here.

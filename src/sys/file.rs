@@ -233,11 +233,23 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether the name leads to another file than the open one (or to none).
+/// Whether the name leads to another file than the open one (or to none); true as well where nobody
+/// can tell.
 pub fn was_replaced(path: &Path, file: &File) -> bool {
-    match (look_at(path), state_of(file)) {
-        (Ok(named), Ok(open)) => (named.dev(), named.ino()) != (open.dev(), open.ino()),
-        _ => true,
+    !leads_to(path, file).unwrap_or(false)
+}
+
+/// Whether the name leads to the open file.
+///
+/// # Errors
+/// Nobody can tell.
+#[cfg_attr(debug_assertions, track_caller)]
+pub fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+    let open = state_of(file)?;
+    match look_at(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
