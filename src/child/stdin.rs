@@ -25,17 +25,19 @@ pub enum StdinError {
 pub struct Stdin {
     pipe: Option<OwnedFd>,
     waiting: VecDeque<u8>,
+    /// Why it was closed, if not by the child.
+    failed: Option<io::Error>,
 }
 
 impl Stdin {
     /// Owns the end, made not to block.
     pub fn new(pipe: OwnedFd) -> Stdin {
-        Stdin { pipe: Some(pipe), waiting: VecDeque::new() }
+        Stdin { pipe: Some(pipe), waiting: VecDeque::new(), failed: None }
     }
 
     /// For a child whose stdin is something else.
     pub fn none() -> Stdin {
-        Stdin { pipe: None, waiting: VecDeque::new() }
+        Stdin { pipe: None, waiting: VecDeque::new(), failed: None }
     }
 
     /// The descriptor; -1 once it is closed.
@@ -59,6 +61,11 @@ impl Stdin {
     /// The child has closed it.
     pub fn is_closed(&self) -> bool {
         self.pipe.is_none()
+    }
+
+    /// Why it could not be written, once; that the child has closed it is no failure.
+    pub fn take_failure(&mut self) -> Option<io::Error> {
+        self.failed.take()
     }
 
     /// Takes an event for a listener, whatever its size: there is never more than one.
@@ -102,7 +109,8 @@ impl Stdin {
                 Ok(n) => drop(self.waiting.drain(..n)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
+                Err(error) => {
+                    self.failed = Some(error).filter(|e| e.kind() != io::ErrorKind::BrokenPipe);
                     self.pipe = None;
                     self.waiting = VecDeque::new();
                 }

@@ -342,6 +342,11 @@ impl<'a> Pump<'a> {
     fn write<T>(&mut self, act: impl FnOnce(&mut Stdin) -> T) -> T {
         let channel = self.stdin_channel();
         let done = act(&mut self.stdin);
+        if let Some(error) = self.stdin.take_failure() {
+            let (name, why) = (&self.job.program.name, errno::described(&error));
+            let line = format_args!("'{name}' stdin can't be written and is closed: {why}");
+            self.job.logger.log(LogLevel::Error, line);
+        }
         if channel.fd >= 0 && self.stdin.fd() < 0 {
             self.job.logger.log(LogLevel::Debug, Happening::Closed(channel));
         }
