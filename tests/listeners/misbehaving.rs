@@ -20,6 +20,14 @@ def write(data):
 def waiting():
     return struct.unpack('i', fcntl.ioctl(0, termios.FIONREAD, b'....'))[0]
 
+def settled():
+    # What comes in parts is whole before it is answered.
+    before, now = -1, waiting()
+    while before != now:
+        time.sleep(0.1)
+        before, now = now, waiting()
+    return now
+
 def note(name):
     open(os.path.dirname(sys.argv[0]) + '/' + name, 'w').close()
 
@@ -142,8 +150,7 @@ seen, since = 0, time.monotonic()
 while True:
     is_full = seen > 55000
     if waiting() > seen or is_full and time.monotonic() - since > 0.5:
-        time.sleep(0.01)
-        seen = waiting()
+        seen = settled()
         write(b'RESULT 2\\nOKREADY\\n')
         if not is_full:
             since = time.monotonic()
@@ -168,8 +175,7 @@ write(b'READY\\n')
 seen = answered = 0
 while not os.path.exists(place + '/go'):
     if waiting() > seen:
-        time.sleep(0.01)
-        seen, answered = waiting(), answered + 1
+        seen, answered = settled(), answered + 1
         write(b'RESULT 2\\nOKREADY\\n')
     time.sleep(0.001)
 text, number = b'', 0
