@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Link {
     /// The pid, from the moment that there is one.
     pub slot: PidSlot,
     wishes: AtomicU8,
-    announced: AtomicBool,
+    announced: Mutex<bool>,
     start: AtomicU8,
     waker: Waker,
     /// Empty nearly always: a channel would hold a kilobyte for each child.
@@ -82,15 +82,19 @@ impl Link {
     /// No descriptor was left.
     pub fn new() -> io::Result<Link> {
         let (slot, wishes) = (PidSlot::default(), AtomicU8::new(0));
-        let (announced, start) = (AtomicBool::new(false), AtomicU8::new(OPEN));
+        let (announced, start) = (Mutex::default(), AtomicU8::new(OPEN));
         let (waker, mail) = (Waker::new()?, Mutex::default());
         Ok(Link { slot, wishes, announced, start, waker, mail })
     }
 
-    /// True once: for whoever is the first to know that there is a child. Its thread is, nearly
-    /// always, and writes the line about it before any line about its output.
-    pub fn announce(&self) -> bool {
-        !self.announced.swap(true, Ordering::AcqRel)
+    /// For whoever knows that there is a child: has the first one tell of it, and the other go on
+    /// once that is done. Its thread is first, nearly always, and writes the line about the child
+    /// before any line about its output.
+    pub fn announce(&self, tell: impl FnOnce()) {
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut *announced, true) {
+            tell();
+        }
     }
 
     /// Keeps the thread from making a child, unless it is about to: then its pid is known in a
@@ -217,6 +221,25 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_comes_second_goes_on_once_it_is_told() {
+        let link = Link::new().unwrap();
+        let told = AtomicU8::new(0);
+        let begun = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                link.announce(|| {
+                    begun.wait();
+                    std::thread::sleep(Duration::from_millis(20));
+                    told.store(1, Ordering::Release);
+                });
+            });
+            begun.wait();
+            link.announce(|| panic!("told twice"));
+            assert_eq!(told.load(Ordering::Acquire), 1);
+        });
+    }
 
     #[test]
     fn an_event_is_taken_however_much_waits() {

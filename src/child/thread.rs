@@ -267,9 +267,8 @@ fn run(job: &Job, turn: Turn) {
         Ok(mut live) => {
             let place = live.place.take();
             let spawned = Notice::Spawned { pid: live.pid };
-            if job.link.announce() {
-                job.logger.log(spawned.level(), spawned.about(&job.program.name));
-            }
+            let line = spawned.about(&job.program.name);
+            job.link.announce(|| job.logger.log(spawned.level(), line));
             (job.report)(Report::Spawned { pid: live.pid });
             drop(turn);
             // The way to here went deep; the rest of the child's life does not.

@@ -154,16 +154,20 @@ impl Coordinator<'_> {
             machine::Effect::Drain(spawn) => self.drain(id, spawn),
             machine::Effect::Transition(_) => {}
             machine::Effect::Notice(notice) => {
-                if let Notice::Spawned { pid } = notice {
+                let pid = match notice {
+                    Notice::Spawned { pid } => Some(pid),
+                    _ => None,
+                };
+                if let Some(pid) = pid {
                     self.by_pid.insert(pid, id);
-                    let link = self.shells.get(&id).and_then(|shell| shell.link.as_ref());
-                    if link.is_some_and(|link| !link.announce()) {
-                        return;
-                    }
                 }
-                if let Some(member) = self.world.member(id) {
-                    let name = &member.process.program.name;
-                    self.means.logger.log(notice.level(), notice.about(name));
+                let Some(member) = self.world.member(id) else { return };
+                let name = &member.process.program.name;
+                let tell = || self.means.logger.log(notice.level(), notice.about(name));
+                let link = self.shells.get(&id).and_then(|shell| shell.link.as_ref());
+                match link.filter(|_| pid.is_some()) {
+                    Some(link) => link.announce(tell),
+                    None => tell(),
                 }
             }
         }
