@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, str};
 
+use super::inject::{self, Call};
 use super::{file, pidfile, seats};
 
 /// The length of a line, bytes.
@@ -140,8 +141,8 @@ impl StateFile {
     /// What the system says.
     pub fn begin(&self) -> io::Result<()> {
         let state = self.state();
-        state.file.set_len(0)?;
-        state.file.write_all_at(&line(HEAD), 0)
+        file::empty(&state.file)?;
+        write(&state.file, &line(HEAD), 0)
     }
 
     /// Where it is.
@@ -152,7 +153,7 @@ impl StateFile {
     /// Unlinks it, unless the name has come to mean another file.
     pub fn remove(&self) {
         if !file::was_replaced(&self.path, &self.state().file) {
-            let _ = fs::remove_file(&self.path);
+            let _ = file::remove(&self.path);
         }
     }
 
@@ -175,7 +176,7 @@ impl StateFile {
         let file = Arc::clone(&state.file);
         drop(state);
         let place = Place { state_file: Arc::clone(self), file, number };
-        place.file.write_all_at(&line(""), place.offset())?;
+        write(&place.file, &line(""), place.offset())?;
         Ok(place)
     }
 
@@ -187,16 +188,18 @@ impl StateFile {
             return Ok(());
         }
         let mut text = vec![0; LINE * (state.taken.len() + 1)];
+        inject::restarted(Call::Read)?;
         let length = state.file.read_at(&mut text, 0)?;
+        inject::restarted(Call::Open)?;
         let file = seats::out_of_the_way(options().create_new(true).open(&self.path)?);
         pidfile::lock(&file);
-        file.write_all_at(text.get(..length).unwrap_or_default(), 0)?;
+        write(&file, text.get(..length).unwrap_or_default(), 0)?;
         state.file = Arc::new(file);
         Ok(())
     }
 
     fn is_gone(&self) -> bool {
-        let looked = fs::symlink_metadata(&self.path);
+        let looked = inject::fail(Call::Stat).and_then(|()| fs::symlink_metadata(&self.path));
         looked.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
@@ -210,6 +213,11 @@ fn options() -> OpenOptions {
     let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY;
     options.read(true).write(true).mode(0o600).custom_flags(flags);
     options
+}
+
+fn write(file: &File, text: &[u8], offset: u64) -> io::Result<()> {
+    inject::restarted(Call::Write)?;
+    file.write_all_at(text, offset)
 }
 
 /// A line's place, for one child. Dropped, once the child was reaped, it is free for another.
@@ -242,7 +250,7 @@ impl Place {
         if !Arc::ptr_eq(&now, &self.file)
             && self.file.read_exact_at(&mut line, self.offset()).is_ok()
         {
-            let _ = now.write_all_at(&line, self.offset());
+            let _ = write(&now, &line, self.offset());
         }
     }
 }
@@ -250,7 +258,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let file = Arc::clone(&self.state_file.state().file);
-        let _ = file.write_all_at(&line(""), self.offset());
+        let _ = write(&file, &line(""), self.offset());
         if let Some(taken) = self.state_file.state().taken.get_mut(self.number) {
             *taken = false;
         }

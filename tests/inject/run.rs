@@ -332,7 +332,7 @@ pub fn config(programs: &str, port: u16) -> String {
     format!(
         "[unix_http_server]\nfile=%(here)s/s.sock\n[inet_http_server]\nport=127.0.0.1:{port}\n\
          [supervisord]\nlogfile=%(here)s/activity.log\npidfile=%(here)s/d.pid\n\
-         childlogdir=%(here)s\n\
+         childlogdir=%(here)s\non_leftover=kill\n\
          [rpcinterface:supervisor]\n\
          supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
          [program:web]\ncommand=cat\nautorestart=true\nstartsecs=0\n\

@@ -66,7 +66,7 @@ pub const ALL: [Scenario; 15] = [
         programs: "[program:full]\ncommand=cat\nautorestart=true\nstartsecs=0\n\
             stdout_logfile=%(here)s/full.log\nstdout_logfile_maxbytes=150\n\
             stdout_logfile_backups=2\nstderr_logfile=NONE\n\
-            [program:cut]\ncommand=cat\nautorestart=true\nstartsecs=0\n\
+            [program:cut]\ncommand=cat\nautorestart=true\nstartsecs=0\ndrain_timeout=1\n\
             stdout_logfile=%(here)s/cut.log\nstdout_logfile_maxbytes=50\n\
             stdout_logfile_backups=0\nstderr_logfile=NONE\n",
         running: &["web", "full", "cut"],
@@ -150,6 +150,7 @@ pub const ALL: [Scenario; 15] = [
                 ("supervisor.signalProcess", "<string>web</string><string>CONT</string>"),
                 ("supervisor.stopAllProcesses", ""),
                 ("supervisor.startAllProcesses", ""),
+                ("minder.getCounters", ""),
                 ("system.listMethods", ""),
             ] {
                 let _ = run.call(method, params);
