@@ -1,5 +1,6 @@
 //! System calls: the only place of nix, libc and `unsafe`. Wrappers are thin: one call, types
-//! instead of integers, `io::Result`.
+//! instead of integers, `io::Result`. Those that can fail ask `inject::fail` first, so that a test
+//! can let them.
 
 pub mod clock;
 pub mod code;
