@@ -262,9 +262,14 @@ impl Run {
             return Err(format!("it ended with {status}"));
         }
         let mark = format!("{MARK}={}", self.scratch.path().display());
-        let left = marked(&mark);
         // Who can't be signalled can't be ended.
         let spared = fault.is_some_and(|fault| fault.ever && fault.call == "kill");
+        // One that was killed last may need a moment more.
+        let mut left = marked(&mark);
+        while !left.is_empty() && !spared && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(50));
+            left = marked(&mark);
+        }
         if !left.is_empty() && !spared {
             return Err(format!("children are left: {left:?}"));
         }
