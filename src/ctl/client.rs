@@ -3,6 +3,7 @@
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::response::{read_body, read_head};
 use super::stream::{Background, copy_to_stdout, follow_several};
 use super::url::Address;
 use super::visible::Shown;
+use crate::sys::poll;
 use crate::xml_rpc::{Logs, Value, parse_answer, write_call};
 
 /// No answer of a daemon is longer; what is has gone astray.
@@ -110,29 +112,34 @@ impl HttpClient {
         Ok(BufReader::with_capacity(64 * 1024, connection))
     }
 
+    /// A new connection on which a request was sent.
+    fn connect_with(
+        &self,
+        server: &Server,
+        request: &[u8],
+    ) -> Result<BufReader<Connection>, CallError> {
+        let mut connection = self.connect(server)?;
+        connection.get_mut().write_all(request)?;
+        Ok(connection)
+    }
+
     /// Sends a request and reads the answer's body.
     fn exchange(&mut self, server: &Server, request: &[u8]) -> Result<Vec<u8>, CallError> {
         let kept = match self.kept.take() {
             Some((owner, connection)) if owner == *server => Some(connection),
             _ => None,
         };
-        let mut connection = match kept {
-            Some(mut connection) => match send(&mut connection, request) {
-                // The daemon may have closed it meanwhile, before it saw the request.
-                Err(error) if is_stale(&error) => {
-                    connection = self.connect(server)?;
-                    send(&mut connection, request)?;
-                    connection
-                }
-                Err(error) => return Err(error),
+        let mut connection = match kept.filter(|connection| !is_over(connection)) {
+            Some(mut connection) => match connection.get_mut().write_all(request) {
                 Ok(()) => connection,
+                // The daemon has closed it meanwhile, and has not got the whole request. One that
+                // it has got is never sent again: it may have been obeyed.
+                Err(error) if is_closed(&error) => self.connect_with(server, request)?,
+                Err(error) => return Err(error.into()),
             },
-            None => {
-                let mut connection = self.connect(server)?;
-                send(&mut connection, request)?;
-                connection
-            }
+            None => self.connect_with(server, request)?,
         };
+        await_answer(&mut connection)?;
         let head = read_head(&mut connection)?;
         if head.code != 200 {
             return Err(CallError::Status { code: head.code, reason: head.reason });
@@ -197,10 +204,9 @@ impl Transport for HttpClient {
     }
 }
 
-/// Writes the request and waits for the first byte of the answer.
-fn send(connection: &mut BufReader<Connection>, request: &[u8]) -> Result<(), CallError> {
+/// Waits for the first byte of the answer.
+fn await_answer(connection: &mut BufReader<Connection>) -> Result<(), CallError> {
     use std::io::BufRead as _;
-    connection.get_mut().write_all(request)?;
     loop {
         match connection.fill_buf() {
             Ok([]) => return Err(CallError::NoAnswer),
@@ -211,14 +217,15 @@ fn send(connection: &mut BufReader<Connection>, request: &[u8]) -> Result<(), Ca
     }
 }
 
-/// Whether a kept connection failed in the way of one that the daemon has closed.
-fn is_stale(error: &CallError) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionReset};
-    match error {
-        CallError::NoAnswer => true,
-        CallError::Io(error) => matches!(error.kind(), BrokenPipe | ConnectionReset),
-        _ => false,
-    }
+/// Whether the daemon has closed a connection on which nothing was asked (or has said something
+/// all the same).
+fn is_over(connection: &BufReader<Connection>) -> bool {
+    let mut fds = [poll::entry(connection.get_ref().fd(), poll::IN)];
+    !connection.buffer().is_empty() || !matches!(poll::poll(&mut fds, Some(Duration::ZERO)), Ok(0))
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// The first lines of a request, up to the headers that are its own.
@@ -277,6 +284,13 @@ impl Connection {
         }
     }
 
+    fn fd(&self) -> RawFd {
+        match self {
+            Connection::Tcp(stream) => stream.as_raw_fd(),
+            Connection::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+
     /// Ends the connection: whoever reads it sees its end.
     pub(super) fn end(&self) {
         // It may have ended by itself already.
@@ -316,5 +330,94 @@ impl Write for Connection {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
+    use std::thread;
+
+    use super::*;
+
+    /// A server that answers as many requests on each connection as its row says, and then closes
+    /// it: after the next request has come, or at once. What each connection was asked.
+    fn serve(rows: &'static [(usize, bool)]) -> (Server, thread::JoinHandle<Vec<usize>>, PathBuf) {
+        let unique = format!("minder-client-{}-{}", std::process::id(), rows.as_ptr() as usize);
+        let path = std::env::temp_dir().join(unique);
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).unwrap();
+        let run = move || {
+            let one = |(answers, waits): &(usize, bool)| {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+                let mut asked = 0;
+                while asked < *answers || *waits {
+                    if !is_asked(&mut stream) {
+                        break;
+                    }
+                    asked += 1;
+                    if asked > *answers {
+                        break;
+                    }
+                    stream.write_all(&answer()).unwrap();
+                }
+                asked
+            };
+            let asked = rows.iter().map(one).collect();
+            listener.set_nonblocking(true).unwrap();
+            assert!(listener.accept().is_err(), "one connection more");
+            asked
+        };
+        let url = format!("unix://{}", path.display());
+        (Server { url, username: None, password: None }, thread::spawn(run), path)
+    }
+
+    fn answer() -> Vec<u8> {
+        let body = "<?xml version='1.0'?><methodResponse><params><param><value><int>1</int>\
+                    </value></param></params></methodResponse>";
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    }
+
+    /// Reads a whole request; false at the end of the connection.
+    fn is_asked(stream: &mut UnixStream) -> bool {
+        let (mut text, mut piece) = (Vec::new(), [0; 4096]);
+        while !text.ends_with(b"</methodCall>\n") && !text.ends_with(b"</methodCall>") {
+            match stream.read(&mut piece) {
+                Ok(n @ 1..) => text.extend_from_slice(piece.get(..n).unwrap()),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    #[test]
+    fn what_the_daemon_has_got_is_not_sent_again() {
+        let (server, thread, path) = serve(&[(1, true)]);
+        let mut client = HttpClient::new();
+        assert!(client.call(&server, "getVersion", &[]).is_ok());
+        let failure = client.call(&server, "startProcess", &[]);
+        assert!(matches!(failure, Err(CallError::NoAnswer)), "{failure:?}");
+        assert_eq!(thread.join().unwrap(), [2]);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_kept_connection_that_was_closed_is_made_anew() {
+        let (server, thread, path) = serve(&[(1, false), (2, false)]);
+        let mut client = HttpClient::new();
+        assert!(client.call(&server, "getVersion", &[]).is_ok());
+        // The other thread has not closed it before it accepts the next.
+        let until = std::time::Instant::now() + Duration::from_secs(20);
+        while !client.kept.as_ref().is_none_or(|(_, kept)| is_over(kept)) {
+            assert!(std::time::Instant::now() < until, "it stays open");
+            thread::yield_now();
+        }
+        for _ in 0..2 {
+            assert!(client.call(&server, "startProcess", &[]).is_ok());
+        }
+        assert_eq!(thread.join().unwrap(), [1, 2]);
+        std::fs::remove_file(path).unwrap();
     }
 }

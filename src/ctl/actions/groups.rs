@@ -106,7 +106,7 @@ fn meant(
     // A group without processes shows in the changes only.
     let listed = changes.added.iter().chain(&changes.changed).chain(&changes.removed);
     let known: BTreeSet<&str> = active.chain(listed.map(String::as_str)).collect();
-    let meant = expand_groups(names, &known);
+    let meant = expand_groups(names, &known, &known);
     let mut said = HashSet::new();
     for name in meant.iter().filter(|name| !known.contains(name.as_str())) {
         if said.insert(name) {
@@ -123,25 +123,39 @@ fn stop(session: &mut Session, group: &str) -> Result<bool, CallError> {
     Ok(results.iter().any(|result| number(result, "status") == code::FAILED))
 }
 
-/// The words, with patterns replaced by those groups that a method lists and the condition takes.
+/// Which groups an action takes by a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    /// Those of the configuration that are not active.
+    New,
+    Active,
+}
+
+/// The words, with patterns replaced by those groups that the action takes.
 fn groups_of(
     session: &mut Session,
     arguments: &str,
-    method: &str,
-    takes: fn(&Value) -> bool,
+    takes: Takes,
 ) -> Result<Vec<String>, CallError> {
     let words: Vec<&str> = arguments.split_whitespace().collect();
-    let listed = match words.iter().any(|word| is_wild(word)) {
-        true => session.call_list(method, &[])?,
-        false => Vec::new(),
+    if !words.iter().any(|word| is_wild(word)) {
+        return Ok(words.into_iter().map(str::to_owned).collect());
+    }
+    let configured = session.call_list("getAllConfigInfo", &[])?;
+    let active = session.call_list("getAllProcessInfo", &[])?;
+    fn group(entry: &Value) -> &str {
+        field(entry, "group")
+    }
+    let known = configured.iter().chain(&active).map(group).collect();
+    let taken: BTreeSet<&str> = match takes {
+        Takes::New => configured.iter().filter(|c| !truth(c, "inuse")).map(group).collect(),
+        Takes::Active => active.iter().map(group).collect(),
     };
-    let groups = listed.iter().filter(|entry| takes(entry)).map(|entry| field(entry, "group"));
-    Ok(expand_groups(&words, &groups.collect()))
+    Ok(expand_groups(&words, &taken, &known))
 }
 
 pub(super) fn add(session: &mut Session, arguments: &str) -> Done {
-    let is_new = |config: &Value| !truth(config, "inuse");
-    for name in groups_of(session, arguments, "getAllConfigInfo", is_new)? {
+    for name in groups_of(session, arguments, Takes::New)? {
         match session.call("addProcessGroup", &[Value::from(name.as_str())]) {
             Ok(_) => session.out.line(&format!("{name}: added process group")),
             Err(error) => match error.fault_code() {
@@ -161,7 +175,7 @@ pub(super) fn add(session: &mut Session, arguments: &str) -> Done {
 }
 
 pub(super) fn remove(session: &mut Session, arguments: &str) -> Done {
-    for name in groups_of(session, arguments, "getAllProcessInfo", |_| true)? {
+    for name in groups_of(session, arguments, Takes::Active)? {
         match session.call("removeProcessGroup", &[Value::from(name.as_str())]) {
             Ok(_) => session.out.line(&format!("{name}: removed process group")),
             Err(error) => match error.fault_code() {

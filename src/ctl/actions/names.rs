@@ -56,7 +56,8 @@ pub(super) fn matching<'v>(word: &str, infos: &'v [Value]) -> Vec<&'v Value> {
     infos.iter().filter(fits).collect()
 }
 
-fn is_exactly(word: &str, info: &Value) -> bool {
+/// Whether it is the name of this process, or of its group.
+pub(super) fn is_exactly(word: &str, info: &Value) -> bool {
     let (group, process) = split_name(word);
     field(info, "group") == group && process.is_none_or(|name| field(info, "name") == name)
 }
@@ -79,12 +80,17 @@ fn expanded(word: &str, infos: &[Value], groups: Groups) -> Vec<String> {
     found.iter().map(|info| name_of(info)).collect()
 }
 
-/// The words, each pattern replaced by those of the groups that it matches, sorted.
-pub(super) fn expand_groups(words: &[&str], groups: &BTreeSet<&str>) -> Vec<String> {
+/// The words, each pattern replaced by those of the groups that it matches, sorted. What is the
+/// name of a group, of these or of others that are known, means nothing but itself.
+pub(super) fn expand_groups(
+    words: &[&str],
+    groups: &BTreeSet<&str>,
+    known: &BTreeSet<&str>,
+) -> Vec<String> {
     let expanded = |word: &&str| {
         let wild = Wild::new(word);
         let matching = || groups.iter().filter(|group| wild.matches(group));
-        if groups.contains(word) || !is_wild(word) || matching().next().is_none() {
+        if known.contains(word) || !is_wild(word) || matching().next().is_none() {
             return vec![(*word).to_owned()];
         }
         matching().map(|group| (*group).to_owned()).collect()

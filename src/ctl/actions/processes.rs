@@ -38,9 +38,9 @@ pub(super) fn restart(session: &mut Session, arguments: &str) -> Done {
     if names.is_empty() {
         return session.misused("restart", "Error: restart requires a process name");
     }
-    let names = names::expand(session, &names, Groups::Whole)?;
-    act(session, Deed::Stop, &names, &[])?;
-    act(session, Deed::Start, &names, &[])
+    let meant = Meant::by(session, &names)?;
+    act(session, Deed::Stop, &meant, &[])?;
+    act(session, Deed::Start, &meant, &[])
 }
 
 pub(super) fn signal(session: &mut Session, arguments: &str) -> Done {
@@ -69,17 +69,35 @@ pub(super) fn clear(session: &mut Session, arguments: &str) -> Done {
 
 /// Does the deed to every name in order, and to what patterns among them match.
 fn each(session: &mut Session, deed: Deed, names: &[&str], extra: &[Value]) -> Done {
-    let names = names::expand(session, names, Groups::Whole)?;
-    act(session, deed, &names, extra)
+    let meant = Meant::by(session, names)?;
+    act(session, deed, &meant, extra)
 }
 
-/// The same without patterns; `all` among the names means everything.
-fn act(session: &mut Session, deed: Deed, names: &[String], extra: &[Value]) -> Done {
-    let methods = Methods::of(deed);
-    if names.iter().any(|name| name == "all") {
-        let results = session.call_list(methods.all, extra)?;
-        return say_all(session, deed, &results);
+/// To whom a deed is done.
+enum Meant {
+    Everybody,
+    /// Processes and groups; one may be named `all`.
+    These(Vec<String>),
+}
+
+impl Meant {
+    /// `all` among the words means everything. What a pattern matches is only what it is.
+    fn by(session: &mut Session, words: &[&str]) -> Result<Meant, CallError> {
+        if words.contains(&"all") {
+            return Ok(Meant::Everybody);
+        }
+        names::expand(session, words, Groups::Whole).map(Meant::These)
     }
+}
+
+fn act(session: &mut Session, deed: Deed, meant: &Meant, extra: &[Value]) -> Done {
+    let names = match meant {
+        Meant::Everybody => {
+            let results = session.call_list(Methods::of(deed).all, extra)?;
+            return say_all(session, deed, &results);
+        }
+        Meant::These(names) => names,
+    };
     for name in names {
         match split_name(name) {
             (group, Some(process)) => {

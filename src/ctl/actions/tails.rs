@@ -4,7 +4,7 @@ use super::super::client::{StreamEnd, Tail};
 use super::super::output::{name_of, split_name};
 use super::super::prefixed::Prefixed;
 use super::logs::{Channel, Much, escaped, fail, from_end, much, unreadable};
-use super::names::{is_pattern, matching};
+use super::names::{is_exactly, is_pattern, matching};
 use super::{Done, Session};
 use crate::xml_rpc::Value;
 
@@ -38,6 +38,10 @@ impl Tails {
         let Ok(infos) = session.call_list("getAllProcessInfo", &[]) else {
             return None;
         };
+        let is_name = |word: &str| {
+            split_name(word).1.is_some() && infos.iter().any(|info| is_exactly(word, info))
+        };
+        let plural = words.iter().any(|word| is_plural(word) && !is_name(word));
         let mut names = Vec::new();
         for word in words {
             let found = matching(word, &infos);

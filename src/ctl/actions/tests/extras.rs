@@ -69,6 +69,42 @@ mod patterns {
         is(&up("start a*:*", answers), "a*: started\n", SUCCESS, &calls);
     }
 
+    /// Neither the group that is added already nor the one that is not active yet is a pattern.
+    #[test]
+    fn exact_names_of_groups_that_the_action_does_not_take() {
+        let config = |group: &str, inuse: bool| {
+            record(&[("group", group.into()), ("name", "x".into()), ("inuse", inuse.into())])
+        };
+        let active = || list(vec![info("w*", "x", (0, ""), "")]);
+        let configs = || list(vec![config("w*", true), config("wx", false)]);
+        let outcome = bare("add w*", vec![configs(), active(), fault(90, "")]);
+        let calls = ["getAllConfigInfo", "getAllProcessInfo", "addProcessGroup w*"];
+        is(&outcome, "ERROR: process group already active\n", SUCCESS, &calls);
+        let active = || list(vec![info("wx", "x", (0, ""), "")]);
+        let configs = || list(vec![config("w*", false), config("wx", true)]);
+        let outcome = bare("remove w*", vec![configs(), active(), fault(10, "")]);
+        let calls = ["getAllConfigInfo", "getAllProcessInfo", "removeProcessGroup w*"];
+        is(&outcome, "ERROR: no such process/group: w*\n", FAILURE, &calls);
+    }
+
+    /// One that is named `all` is not everybody because a pattern matches it.
+    #[test]
+    fn a_program_that_is_named_all() {
+        let two = || list(vec![info("all", "all", (20, ""), ""), info("b", "b", (20, ""), "")]);
+        let calls = ["getAllProcessInfo", "stopProcess all"];
+        is(&up("stop a*", vec![two(), yes()]), "all: stopped\n", SUCCESS, &calls);
+        let calls = ["getAllProcessInfo", "stopProcess all", "startProcess all"];
+        let lines = "all: stopped\nall: started\n";
+        is(&up("restart al?", vec![two(), yes(), yes()]), lines, SUCCESS, &calls);
+        let calls = ["getAllProcessInfo", "clearProcessLogs all"];
+        is(&up("clear [a]ll", vec![two(), yes()]), "all: cleared\n", SUCCESS, &calls);
+        let odd = || list(vec![info("a*", "a*", (0, ""), ""), info("ab", "ab", (0, ""), "")]);
+        let calls = ["getAllProcessInfo", "readProcessStdoutLog a* Int(-1600) Int(0)"];
+        is(&up("tail a*", vec![odd(), text("log\n")]), "log\n\n", SUCCESS, &calls);
+        // The word itself is everybody, beside patterns too.
+        is(&up("stop b* all", vec![list(vec![])]), "", SUCCESS, &["stopAllProcesses"]);
+    }
+
     #[test]
     fn what_matches_nothing_is_unknown_as_ever() {
         let outcome = up("start no* x", vec![four(), fault(10, "BAD_NAME: no*"), yes()]);
@@ -120,11 +156,13 @@ mod patterns {
             record(&[("group", group.into()), ("name", "x".into()), ("inuse", inuse.into())])
         };
         let configs = vec![config("wa", true), config("wb", false), config("wb", false)];
-        let outcome = bare("add w*", vec![list(configs), yes()]);
-        let calls = ["getAllConfigInfo", "addProcessGroup wb"];
+        let outcome = bare("add w*", vec![list(configs), four(), yes()]);
+        let calls = ["getAllConfigInfo", "getAllProcessInfo", "addProcessGroup wb"];
         is(&outcome, "wb: added process group\n", SUCCESS, &calls);
-        let outcome = bare("remove w* g", vec![four(), yes(), yes(), yes()]);
+        let none = || list(Vec::new());
+        let outcome = bare("remove w* g", vec![none(), four(), yes(), yes(), yes()]);
         let calls = [
+            "getAllConfigInfo",
             "getAllProcessInfo",
             "removeProcessGroup web",
             "removeProcessGroup worker",
@@ -133,8 +171,8 @@ mod patterns {
         let lines = "web: removed process group\nworker: removed process group\n\
             g: removed process group\n";
         is(&outcome, lines, SUCCESS, &calls);
-        let outcome = bare("remove no*", vec![four(), fault(10, "")]);
-        let calls = ["getAllProcessInfo", "removeProcessGroup no*"];
+        let outcome = bare("remove no*", vec![none(), four(), fault(10, "")]);
+        let calls = ["getAllConfigInfo", "getAllProcessInfo", "removeProcessGroup no*"];
         is(&outcome, "ERROR: no such process/group: no*\n", FAILURE, &calls);
         let answers = vec![changes(&["wild", "x"], &[], &[]), four(), yes()];
         let outcome = bare("update w* no*", answers);
