@@ -268,7 +268,7 @@ pub const ROWS: &[Row] = &[
     r(S::EventListener, "result_handler", K::Text, Some("supervisor.dispatchers:default_handler"), "what reads results; there is no other"),
     r(S::EventListener, "event_length", K::EventLength, Some("characters"), "what len in a header counts: characters or bytes"),
     r(S::EventListener, "listener_error", K::ListenerError, Some("unknown"), "a listener that breaks the protocol: unknown, it gets no more, or restart"),
-    eg("60", r(S::EventListener, "ack_timeout", K::Seconds, None, "seconds that a listener may take for a result; default: for ever")),
+    eg("60", r(S::EventListener, "ack_timeout", K::Seconds, None, "seconds that a listener may take for a result; 0 or nothing: for ever")),
 
     eg("unix:///tmp/%(program_name)s.sock", r(S::FcgiProgram, "socket", K::Socket, None, "the socket its processes share: tcp://host:port or unix:///path")),
     eg("128", r(S::FcgiProgram, "socket_backlog", K::Integer, None, "connections that may wait for it; default: what the system allows")),

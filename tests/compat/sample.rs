@@ -96,9 +96,6 @@ fn each_option_of_the_sample_is_accepted() {
     let (setup, text) = at_home(&sample(Side::Ours));
     let lines: Vec<&str> = text.lines().collect();
     let file = setup.path("c.conf");
-    // A pattern that nothing matches is a problem.
-    fs::create_dir_all(setup.path("relative/directory")).unwrap();
-    fs::write(setup.path("relative/directory/x.ini"), "").unwrap();
     // Lines that others need: the section's own, and one half of a login the other.
     let header = |at: usize| {
         lines[..=at].iter().rposition(|line| uncommented(line).unwrap_or(line).starts_with('['))

@@ -36,12 +36,13 @@ pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Arc<Pool>
         true => Err(ConfigError::RedirectedListener(name())),
         false => Ok(()),
     })?;
+    let ack_timeout = reader.find("ack_timeout", &names, values::seconds)?;
     Ok(Arc::new(Pool {
         events,
         buffer_size,
         event_length: reader.get("event_length", &names, values::event_length)?,
         listener_error: reader.get("listener_error", &names, values::listener_error)?,
-        ack_timeout: reader.find("ack_timeout", &names, values::seconds)?,
+        ack_timeout: ack_timeout.filter(|time| !time.is_zero()),
     }))
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::rc::Rc;
 
-use super::{matches, text, utf8};
+use super::{is_magic, matches, text, utf8};
 use crate::config::document::{Document, Entry};
 use crate::config::error::ConfigError;
 use crate::config::host::Host;
@@ -63,7 +63,8 @@ impl Files {
         for pattern in patterns {
             let mut found = matches(&pattern);
             found.sort();
-            if found.is_empty() {
+            // A directory for files to come may well be empty.
+            if found.is_empty() && !is_magic(&pattern) {
                 self.tell(of_patterns(format!("no file matches {}", quote(&pattern))));
             }
             for file in found {
@@ -155,7 +156,7 @@ mod tests {
         dir.file("2.conf", b"[program:b]\n\xff\n");
         dir.file("3.conf/x", "");
         dir.file("4.conf", "[include]\nfiles=other\n[program:d]\n[\n");
-        let text = "x\n[supervisord]\nbar\n[include]\nfiles=[1-4].conf none/* 1.conf\n";
+        let text = "x\n[supervisord]\nbar\n[include]\nfiles=[1-4].conf none none/* 1.conf\n";
         let (document, problems) = problems(&dir, text);
         assert_eq!(
             problems,
@@ -168,7 +169,7 @@ mod tests {
                 "/main.conf:5: [include] files: could not read '/3.conf': Is a directory (os \
                  error 21)",
                 "/4.conf:4: neither a section header nor an option: '['",
-                "/main.conf:5: [include] files: no file matches '/none/*'",
+                "/main.conf:5: [include] files: no file matches '/none'",
                 "/4.conf:2: [include] files: ignored: only the main file includes others",
             ]
         );

@@ -36,6 +36,7 @@ fn what_a_pool_takes() {
     assert_eq!((own.buffer_size, own.event_length), (1, EventLength::Bytes));
     assert_eq!(own.listener_error, ListenerError::Restart);
     assert_eq!(own.ack_timeout, Some(Duration::from_millis(500)));
+    assert_eq!(pool("events=EVENT\nack_timeout=0.0").ack_timeout, None);
 }
 
 #[test]
