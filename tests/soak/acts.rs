@@ -4,6 +4,7 @@
 use std::{
     env, fs,
     io::{Read, Write},
+    iter,
     net::TcpStream,
     os::unix::net::UnixStream,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -79,30 +80,33 @@ impl<'a> Actor<'a> {
         Actor { d, seed, state, count: 0 }
     }
 
+    /// Does its share of one act of each kind: none may be missing, however slow the machine is.
+    pub fn act_once_each(mut self, share: usize, of: usize, counts: &[AtomicUsize]) {
+        let all = (share..ALL.len()).step_by(of);
+        all.for_each(|place| self.act(place, counts));
+    }
+
+    /// Acts at random until that is over.
     pub fn act_until(mut self, over: &AtomicBool, counts: &[AtomicUsize]) {
         let only = env::var("MINDER_SOAK_ONLY").ok();
         let weight = |act: &Act| match &only {
             Some(name) => usize::from(act.name == name),
             None => act.weight,
         };
-        let total = ALL.iter().map(weight).sum();
-        assert!(total > 0, "no act is called {only:?}");
+        let places: Vec<usize> =
+            (0..ALL.len()).flat_map(|place| iter::repeat_n(place, weight(&ALL[place]))).collect();
+        assert!(!places.is_empty(), "no act is called {only:?}");
         while !over.load(Ordering::Relaxed) {
-            let mut place = self.below(total);
-            let (act, count) = ALL
-                .iter()
-                .zip(counts)
-                .find(|(act, _)| {
-                    let here = place < weight(act);
-                    place = place.saturating_sub(weight(act));
-                    here
-                })
-                .expect("one of them");
-            self.count += 1;
-            (act.act)(&mut self);
-            count.fetch_add(1, Ordering::Relaxed);
+            let place = self.one_of(&places);
+            self.act(place, counts);
             self.wait(20);
         }
+    }
+
+    fn act(&mut self, place: usize, counts: &[AtomicUsize]) {
+        self.count += 1;
+        (ALL[place].act)(self);
+        counts[place].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Marsaglia's xorshift.

@@ -38,8 +38,8 @@ use vitals::{cpu_time, least_memory};
 /// Clients at a time.
 const ACTORS: usize = 4;
 
-/// What the memory may grow by between the first pauses and the last, KiB. The allocator's heaps
-/// still spread for some minutes: what stays below is no proof, what leaks by the request is above.
+/// What the memory may grow by between the first pauses and the last, KiB. A gross bound: glibc
+/// makes an arena for each of up to eight threads a core, and they fill for some minutes.
 const MOST_GROWTH: u64 = 1024;
 
 /// What all may cost of one core.
@@ -80,7 +80,12 @@ fn after_all_that_can_happen_it_is_as_at_the_start() {
             for actor in 0..ACTORS {
                 let seed = seed.wrapping_add((number * ACTORS + actor) as u64);
                 let (d, over, counts) = (&d, &over, &counts);
-                scope.spawn(move || Actor::new(d, seed).act_until(over, counts));
+                scope.spawn(move || {
+                    if number == 1 && env::var_os("MINDER_SOAK_ONLY").is_none() {
+                        Actor::new(d, !seed).act_once_each(actor, ACTORS, counts);
+                    }
+                    Actor::new(d, seed).act_until(over, counts);
+                });
             }
             // How long it has no rest is what is chosen.
             thread::sleep(round);
@@ -102,10 +107,6 @@ fn after_all_that_can_happen_it_is_as_at_the_start() {
         .collect();
     println!("{}; {used:.1?} of CPU in {took:.0?}", acts.join(", "));
     known_lines::check(&d);
-    for (act, count) in ALL.iter().zip(&counts) {
-        let some = count.load(Ordering::Relaxed) > 0 || env::var_os("MINDER_SOAK_ONLY").is_some();
-        assert!(some || length.as_secs() < 60, "never: {}", act.name);
-    }
     let share = used.as_secs_f64() / took.as_secs_f64();
     assert!(share < MOST_CPU, "{used:?} of CPU in {took:?}");
     // The first pauses show a daemon that has not met everything yet.
