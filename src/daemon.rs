@@ -66,7 +66,7 @@ pub fn main() -> ExitCode {
     daemonize::fill_standard_descriptors();
     daemonize::keep_inherited_from_children();
     seats::keep();
-    heap::keep_no_large_blocks();
+    heap::keep_little();
     let line: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = line.first().cloned().unwrap_or_else(|| "supervisord".to_owned());

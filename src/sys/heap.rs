@@ -7,12 +7,15 @@
 #[cfg(target_env = "gnu")]
 const LARGE: libc::c_int = 256 * 1024;
 
-/// Keeps no large block once it is freed. For the start of the program.
-pub fn keep_no_large_blocks() {
+/// Keeps no large block once it is freed, and one heap for all threads: glibc would give each of
+/// the first sixteen, say, a heap of its own, which keeps what its thread's successors leave
+/// there. None of ours allocates where time counts. For the start of the program.
+pub fn keep_little() {
     // SAFETY: takes integers only.
     #[cfg(target_env = "gnu")]
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE)
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     };
 }
 
