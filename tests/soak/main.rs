@@ -38,9 +38,15 @@ use vitals::{cpu_time, least_memory};
 /// Clients at a time.
 const ACTORS: usize = 4;
 
-/// What the memory may grow by between the first pauses and the last, KiB. A gross bound: glibc
-/// makes an arena for each of up to eight threads a core, and they fill for some minutes.
-const MOST_GROWTH: u64 = 1024;
+/// What the memory may grow by between the first pauses and the last, KiB. glibc's heap still
+/// spreads for some minutes: what stays below is no proof, what leaks by the request is above. That
+/// of the static build (`MINDER_OURS`) does not, once it is warm.
+fn most_growth(length: Duration) -> u64 {
+    match (env::var_os("MINDER_OURS"), length.as_secs()) {
+        (Some(_), 150..) => 64,
+        _ => 1024,
+    }
+}
 
 /// What all may cost of one core.
 const MOST_CPU: f64 = 0.5;
@@ -115,5 +121,5 @@ fn after_all_that_can_happen_it_is_as_at_the_start() {
     let [first, last] = [&warm[..warm.len().div_ceil(2)], &warm[warm.len() / 2..]]
         .map(|part| part.iter().map(|memory| memory.own).min().unwrap());
     println!("own memory after the warm-up {first} KiB, at the end {last} KiB");
-    assert!(last <= first + MOST_GROWTH, "from {first} to {last} KiB: {memory:?}");
+    assert!(last <= first + most_growth(length), "from {first} to {last} KiB: {memory:?}");
 }
