@@ -25,7 +25,7 @@ pub struct Lingering<'a> {
 
 impl Lingering<'_> {
     /// Reads until nobody can write any more, the time is over, or the coordinator wishes the end.
-    pub fn run(mut self) {
+    pub fn run(mut self: Box<Self>) {
         let mut holds = [true, true];
         while self.streams.iter().flatten().any(|stream| stream.fd() >= 0) {
             let now = Instant::now();
@@ -107,7 +107,7 @@ impl Lingering<'_> {
     }
 
     /// What is there already is taken yet.
-    fn finish(mut self) {
+    fn finish(mut self: Box<Self>) {
         let mut buffer = self.job.buffers.take();
         for stream in self.streams.iter_mut().flatten() {
             stream.drain(&mut buffer, self.job.speaker(), &|_, _| {});

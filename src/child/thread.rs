@@ -31,7 +31,7 @@ use crate::process::notice::Notice;
 use crate::process::output::Output;
 use crate::sys::limits::ForChildren;
 use crate::sys::poll::{self, PollFd};
-use crate::sys::state_file::StateFile;
+use crate::sys::state_file::{Place, StateFile};
 use crate::sys::{errno, stack, thread};
 
 /// The stack of a child's thread, bytes.
@@ -252,47 +252,50 @@ fn words(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }
 
+/// Its frame is there for as long as the child lives, a thousand times with as many children: what
+/// is large is on the heap, or in frames of those who are not inlined and gone.
 fn run(job: &Job, turn: Turn) {
     let _closed = Closed(&job.link);
-    let made = make(job, &turn);
-    match made {
+    let Some((mut pump, place)) = begin(job, turn) else { return };
+    // The way to here went deep; the rest of the child's life does not.
+    stack::give_back(stack_size(job));
+    pump.run();
+    let lingering = pump.lingering();
+    if lingering.is_some() {
+        (job.report)(Report::Lingers(Arc::clone(&job.link)));
+        job.link.close();
+    }
+    (job.report)(Report::Drained);
+    // It was reaped. If this takes long, nobody waits for it.
+    drop(place);
+    if let Some(lingering) = lingering {
+        lingering.run();
+        (job.report)(Report::Lingered);
+    }
+}
+
+/// Makes the child, and tells of it or why there is none.
+#[inline(never)]
+fn begin(job: &Job, turn: Turn) -> Option<(Box<Pump<'_>>, Option<Place>)> {
+    let mut live = match launch(job, &turn) {
+        Ok(live) => live,
         Err(failure) => {
             let what = match failure.lacks_resources {
                 true => OfProcess::SpawnLackedResources,
                 false => OfProcess::SpawnFailed,
             };
             job.logs.tally().count(what);
-            (job.report)(Report::Failed(failure))
+            (job.report)(Report::Failed(failure));
+            return None;
         }
-        Ok(mut live) => {
-            let place = live.place.take();
-            let spawned = Notice::Spawned { pid: live.pid };
-            let line = spawned.about(&job.program.name);
-            job.link.announce(|| job.logger.log(spawned.level(), line));
-            (job.report)(Report::Spawned { pid: live.pid });
-            drop(turn);
-            // The way to here went deep; the rest of the child's life does not.
-            stack::give_back(stack_size(job));
-            let lingering = Pump::new(job, live).run();
-            if lingering.is_some() {
-                (job.report)(Report::Lingers(Arc::clone(&job.link)));
-                job.link.close();
-            }
-            (job.report)(Report::Drained);
-            // It was reaped. If this takes long, nobody waits for it.
-            drop(place);
-            if let Some(lingering) = lingering {
-                lingering.run();
-                (job.report)(Report::Lingered);
-            }
-        }
-    }
-}
-
-/// Not inlined, so that its frame is gone when the thread begins to pump.
-#[inline(never)]
-fn make(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
-    launch(job, turn)
+    };
+    let spawned = Notice::Spawned { pid: live.pid };
+    let line = spawned.about(&job.program.name);
+    job.link.announce(|| job.logger.log(spawned.level(), line));
+    (job.report)(Report::Spawned { pid: live.pid });
+    drop(turn);
+    let place = live.place.take();
+    Some((Box::new(Pump::new(job, live)), place))
 }
 
 /// The loop of a live child.
@@ -318,8 +321,8 @@ impl<'a> Pump<'a> {
         Pump { job, pid, streams, stdin, kept, unwritten: false, told_waiting: false, told_blind }
     }
 
-    /// Until the child's pipes are drained. What is left of them, if others write on.
-    fn run(mut self) -> Option<Lingering<'a>> {
+    /// Until the child's pipes are drained.
+    fn run(&mut self) {
         loop {
             let [waker, stdout, stderr, stdin] = self.wait();
             if stdin {
@@ -328,11 +331,11 @@ impl<'a> Pump<'a> {
             }
             let little = self.read([stdout, stderr]);
             if waker && self.take_orders() == Orders::End {
-                return self.lingering();
+                return;
             }
             self.tell_of_stdin();
             if little && !self.job.is_waited_for() && self.rest() == Orders::End {
-                return self.lingering();
+                return;
             }
         }
     }
@@ -476,11 +479,12 @@ impl<'a> Pump<'a> {
     }
 
     /// What others than the child may still write to. Its stdin ends here.
-    fn lingering(self) -> Option<Lingering<'a>> {
+    #[inline(never)]
+    fn lingering(self: Box<Self>) -> Option<Box<Lingering<'a>>> {
         let is_open = self.streams.iter().flatten().any(|stream| stream.fd() >= 0);
         let until = Instant::now().checked_add(self.job.program.drain_timeout);
-        let Pump { job, pid, streams, .. } = self;
-        is_open.then_some(Lingering { job, pid, streams, until })
+        let Pump { job, pid, streams, .. } = *self;
+        is_open.then(|| Box::new(Lingering { job, pid, streams, until }))
     }
 
     /// Whoever sends a listener its events must know when it may go on, and what was not written.
