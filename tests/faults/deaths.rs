@@ -165,6 +165,7 @@ fn leftovers_refused(ground: &Ground) -> Step {
     // Once somebody has seen to them, it starts.
     kill_marked(directory(&scene));
     scene.d.start_again();
+    scene.becomes("neighbour", "RUNNING", 20)?;
     scene.probe();
     scene.ends(&SLEEPERS, &["d.pid.children", "second.out"])
 }
