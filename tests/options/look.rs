@@ -59,12 +59,13 @@ pub fn soft_limit(pid: i32, name: &str) -> String {
 /// Whether a process is in the session of its daemon.
 pub fn session(run: &Run<'_>) -> &'static str {
     let pid = pid(run);
-    let session = |pid: i32| process_stat(pid).map_or(0, |stat| stat.session);
-    match session(pid) {
-        0 => "",
-        own if own == pid => "its own",
-        other if other == session(run.daemon.pid) => "the daemon's",
-        _ => "another",
+    // A session may have the number 0: that of a leader outside this PID namespace.
+    let session = |pid: i32| process_stat(pid).map(|stat| stat.session);
+    match (session(pid), session(run.daemon.pid)) {
+        (Some(own), _) if own == pid => "its own",
+        (Some(own), Some(daemons)) if own == daemons => "the daemon's",
+        (Some(_), Some(_)) => "another",
+        _ => "",
     }
 }
 
