@@ -167,8 +167,11 @@ fn a_stop_in_backoff_is_told() {
 
 #[test]
 fn a_group_that_the_process_has_left_is_told() {
+    // Into the group of a child of its own, which ends with it.
     let leaver = "#!/usr/bin/env python3\nimport os, time\n\
-                  os.setpgid(0, os.getpgid(os.getppid()))\n\
+                  end, held = os.pipe()\nother = os.fork()\n\
+                  if not other:\n    os.close(held)\n    os.read(end, 1)\n    os._exit(0)\n\
+                  os.setpgid(other, other)\nos.setpgid(0, other)\n\
                   print('left', flush=True)\ntime.sleep(1000)\n";
     let d = Setup::new()
         .supervisord("loglevel=debug")
