@@ -8,13 +8,8 @@ use crate::support::{Setup, Side, TestDaemon, rpc, wait_for};
 
 /// The number in a struct of the answer.
 fn number(answer: &str, part: &str, name: &str) -> f64 {
-    let after = |text: &'static str, name: &str, rest: &str| {
-        let found = rest.split_once(&format!("<name>{name}</name>\n{text}"));
-        found.map(|(_, rest)| rest.to_owned())
-    };
-    let part = after("<value><struct>\n", part, answer).unwrap_or_else(|| panic!("no {part}"));
-    let part = part.split("</struct>").next().unwrap();
-    value(part, name).unwrap_or_else(|| panic!("no {name} in {part}"))
+    let numbers = rpc::numbers(answer, part).unwrap_or_else(|| panic!("no {part}"));
+    *numbers.get(name).unwrap_or_else(|| panic!("no {name} in {numbers:?}"))
 }
 
 /// The number of that name in a struct.

@@ -71,7 +71,7 @@ fn killed_in_rotation(ground: &Ground) -> Step {
         |pair: &[Option<u64>]| matches!(pair, [Some(one), Some(next)] if *next == one + 1);
     let gaps = all.windows(2).filter(|pair| !follows(pair)).count();
     ground.expect(Wrong::LosesOutput, gaps == 0, || format!("{gaps} gaps in {} lines", all.len()));
-    scene.ends(&[("a", "STOPPED")], &["a.log*"])
+    scene.ends(&[("a", "STOPPED")], &["a.log*"], &[])
 }
 
 /// The test's directory.
@@ -141,7 +141,7 @@ fn leftovers_killed(ground: &Ground) -> Step {
     scene.until(Wrong::Twice, "three processes of three programs", scene.healed(), || {
         Ok(below(&scene, "4242") == 3)
     })?;
-    scene.ends(&SLEEPERS, &["d.pid.children"])
+    scene.ends(&SLEEPERS, &["d.pid.children"], &[])
 }
 
 fn leftovers_refused(ground: &Ground) -> Step {
@@ -167,7 +167,7 @@ fn leftovers_refused(ground: &Ground) -> Step {
     scene.d.start_again();
     scene.becomes("neighbour", "RUNNING", 20)?;
     scene.probe();
-    scene.ends(&SLEEPERS, &["d.pid.children", "second.out"])
+    scene.ends(&SLEEPERS, &["d.pid.children", "second.out"], &[])
 }
 
 fn one_counter(ground: &Ground) -> Setup {
@@ -216,7 +216,7 @@ fn two(ground: &Ground, change: fn(&str) -> String) -> Step {
         drop(second);
     }
     grows("output after the second")?;
-    scene.ends(&[("a", "RUNNING")], &["a.log", "second.*"])
+    scene.ends(&[("a", "RUNNING")], &["a.log", "second.*"], &["http.answered_404?"])
 }
 
 fn unrelated(ground: &Ground) -> Step {
@@ -244,5 +244,5 @@ fn unrelated(ground: &Ground) -> Step {
         drop(other);
     }
     grows()?;
-    scene.ends(&[("a", "RUNNING")], &["tmp"])
+    scene.ends(&[("a", "RUNNING")], &["tmp"], &[])
 }

@@ -22,6 +22,12 @@ pub const ROWS: &[Row] = &[
     row("RLIMIT_FSIZE reached by a log, then lifted", file_size_limit),
 ];
 
+/// What is counted when the main log can't be written.
+const MAIN_LOG: &[&str] = &["activity_log.bytes_lost", "activity_log.failed"];
+
+/// What is counted when a child's log can't be written.
+const CHILD_LOG: &[&str] = &["processes.log_bytes_lost", "processes.log_failed"];
+
 /// A program that does nothing, to be started and stopped.
 const BLIP: &str = "command=/bin/sleep 1000\nautostart=false\nstartsecs=0\n\
      stdout_logfile=NONE\nstderr_logfile=NONE";
@@ -29,7 +35,8 @@ const BLIP: &str = "command=/bin/sleep 1000\nautostart=false\nstartsecs=0\n\
 /// Writes five hundred lines a second.
 fn steady(log: &str, more: &str) -> String {
     format!(
-        "command=%(here)s/counter 500\nstartsecs=0\nstdout_logfile={log}\nstderr_logfile=NONE\n{more}"
+        "command=%(here)s/counter 500 0 %(here)s/%(program_name)s.count\nstartsecs=0\n\
+         stdout_logfile={log}\nstderr_logfile=NONE\n{more}"
     )
 }
 
@@ -110,7 +117,7 @@ fn main_log_full(ground: &Ground) -> Step {
     main_log_is_back(&scene, ground, &log)?;
     let told = scene.d.read("daemon.err").matches("the activity log can't be written").count();
     ground.expect(Wrong::Repeats, told <= 1, || format!("told {told} times on stderr"));
-    scene.ends(&[], &[])
+    scene.ends(&[], &[], MAIN_LOG)
 }
 
 fn main_log_removed(ground: &Ground) -> Step {
@@ -125,7 +132,7 @@ fn main_log_removed(ground: &Ground) -> Step {
     scene.probed(3)?;
     fs::create_dir(&directory).expect("the directory again");
     main_log_is_back(&scene, ground, &directory.join("activity.log"))?;
-    scene.ends(&[], &[])
+    scene.ends(&[], &[], MAIN_LOG)
 }
 
 /// Where a child's log directory can go.
@@ -135,40 +142,9 @@ fn with_logs(ground: &Ground) -> Setup {
     setup
 }
 
-/// All that a program has written stands in its files or is told to be lost.
-fn accounted(scene: &Scene<'_>, ground: &Ground, name: &str, log: &str) -> Step {
+fn stop(scene: &Scene<'_>, name: &str) -> Step {
     scene.order("stopProcess", name)?;
-    scene.becomes(name, "STOPPED", 20)?;
-    let directory = scene.inside(log);
-    let (directory, base) = (directory.parent().unwrap(), directory.file_name().unwrap());
-    let mut there = 0;
-    let mut last = 0;
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&*base.to_string_lossy()) {
-            let text = read(&entry.path());
-            there += text.len() as u64;
-            let numbers = text.lines().filter_map(|line| line.get(..8)?.parse::<u64>().ok());
-            last = last.max(numbers.max().unwrap_or(0));
-        }
-    }
-    let (written, told) = ((last + 1) * 9, told_lost(scene, name));
-    ground.tell(format!("{written} bytes written, {there} there, {told} told to be lost"));
-    ground.expect(Wrong::LosesOutput, written == there + told, || {
-        format!("{written} bytes written, {there} there, {told} told to be lost")
-    });
-    Ok(())
-}
-
-/// Bytes that lines of the activity log call lost.
-pub fn told_lost(scene: &Scene<'_>, name: &str) -> u64 {
-    let about = format!("WARN '{name}' stdout log ");
-    let lines = scene.d.messages().into_iter().filter(|line| line.starts_with(&about));
-    lines
-        .filter_map(|line| {
-            let words = line.strip_suffix(" bytes of output are lost")?;
-            words.rsplit(' ').next()?.parse::<u64>().ok()
-        })
-        .sum()
+    scene.becomes(name, "STOPPED", 20)
 }
 
 /// Waits until a log grows.
@@ -197,9 +173,10 @@ fn reopen_without_directory(ground: &Ground) -> Step {
     fs::rename(scene.d.path("moved"), scene.d.path("logs")).expect("the directory moved back");
     grows(&scene, "logs/a.log")?;
     scene.becomes("a", "RUNNING", 5)?;
-    accounted(&scene, ground, "a", "logs/a.log")?;
+    stop(&scene, "a")?;
+    scene.accounts_for("a", "logs/a.log", &[scene.count_of("a")]);
     told_once(&scene, ground, "a");
-    scene.ends(&[("a", "STOPPED")], &[])
+    scene.ends(&[("a", "STOPPED")], &[], CHILD_LOG)
 }
 
 fn directory_restored(ground: &Ground) -> Step {
@@ -217,7 +194,7 @@ fn directory_restored(ground: &Ground) -> Step {
     grows(&scene, "logs/a.log")?;
     grows(&scene, "logs/b.log")?;
     told_once(&scene, ground, "a");
-    scene.ends(&[("a", "RUNNING"), ("b", "RUNNING")], &[])
+    scene.ends(&[("a", "RUNNING"), ("b", "RUNNING")], &[], CHILD_LOG)
 }
 
 fn child_log_full(ground: &Ground) -> Step {
@@ -239,9 +216,10 @@ fn child_log_full(ground: &Ground) -> Step {
     grows(&scene, "disk/a.log")?;
     scene.becomes("a", "RUNNING", 5)?;
     scene.becomes("b", "RUNNING", 5)?;
-    accounted(&scene, ground, "a", "disk/a.log")?;
+    stop(&scene, "a")?;
+    scene.accounts_for("a", "disk/a.log", &[scene.count_of("a")]);
     told_once(&scene, ground, "a");
-    scene.ends(&[("a", "STOPPED"), ("b", "RUNNING")], &[])
+    scene.ends(&[("a", "STOPPED"), ("b", "RUNNING")], &[], CHILD_LOG)
 }
 
 fn child_ends_on_full(ground: &Ground) -> Step {
@@ -259,9 +237,9 @@ fn child_ends_on_full(ground: &Ground) -> Step {
     free(&disk);
     let (written, there) = (3 * 9000, size(&scene.inside("disk/a.log")));
     scene.until(Wrong::LosesOutput, "a line about each loss", 5, || {
-        Ok(there + told_lost(&scene, "a") == written)
+        Ok(there + scene.told_lost("a") == written)
     })?;
-    scene.ends(&[("a", "EXITED")], &[])
+    scene.ends(&[("a", "EXITED")], &[], CHILD_LOG)
 }
 
 fn file_size_limit(ground: &Ground) -> Step {
@@ -282,7 +260,8 @@ fn file_size_limit(ground: &Ground) -> Step {
     limit("unlimited:");
     grows(&scene, "a.log")?;
     scene.becomes("a", "RUNNING", 5)?;
-    accounted(&scene, ground, "a", "a.log")?;
+    stop(&scene, "a")?;
+    scene.accounts_for("a", "a.log", &[scene.count_of("a")]);
     told_once(&scene, ground, "a");
-    scene.ends(&[("a", "STOPPED")], &["a.log"])
+    scene.ends(&[("a", "STOPPED")], &["a.log"], CHILD_LOG)
 }

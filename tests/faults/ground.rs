@@ -8,6 +8,7 @@ use crate::{
     probe::{Looks, NEIGHBOUR, Target},
     scene::Scene,
     support::{Setup, Side, TestDaemon, copy_fixtures, root},
+    touched,
 };
 
 /// A daemon with an idle program, to compare with.
@@ -119,6 +120,8 @@ impl<'a> Ground<'a> {
 
     /// Starts it, and the probe as soon as the neighbour runs.
     pub fn start(&'a self, setup: Setup) -> Step<Scene<'a>> {
+        // From now on, so that nothing is missed.
+        let _ = touched::watch();
         Scene::of(self, setup.start())
     }
 }

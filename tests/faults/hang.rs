@@ -20,6 +20,10 @@ pub const ROWS: &[Row] = &[
     row("the main log on a file system that hangs", hanging_main_log),
     row("a start while another's log hangs", start_beside),
     row("an exec that hangs is stopped", hanging_exec),
+    Row {
+        ours_alone: true,
+        ..row("the state file on a file system that hangs", hanging_state_file)
+    },
 ];
 
 /// The server of the file system; it hangs while the server is stopped.
@@ -76,7 +80,8 @@ fn mounted(ground: &Ground, setup: Setup) -> Option<Setup> {
 /// Writes so many lines a second to this log.
 fn counter(rate: u32, log: &str) -> String {
     format!(
-        "command=%(here)s/counter {rate}\nstartsecs=0\nstopwaitsecs=1\n\
+        "command=%(here)s/counter {rate} 0 %(here)s/%(program_name)s.count\nstartsecs=0\n\
+         stopwaitsecs=1\n\
          stdout_logfile=%(here)s/{log}\nstdout_logfile_maxbytes=0\nstderr_logfile=NONE"
     )
 }
@@ -109,6 +114,7 @@ fn hanging_log(ground: &Ground) -> Step {
     // It ends, and can't be started again yet.
     scene.order("stopProcess", "a")?;
     scene.becomes("a", "STOPPED", 20)?;
+    let first = scene.count_of("a");
     let asker = scene.request("startProcess", "a");
     scene.probed(10)?;
     disk.go_on();
@@ -117,9 +123,8 @@ fn hanging_log(ground: &Ground) -> Step {
     grows(&scene, &log, Wrong::StaysBroken)?;
     scene.order("stopProcess", "a")?;
     scene.becomes("a", "STOPPED", 20)?;
-    let text = read(&log);
-    ground.tell(format!("{} lines", text.lines().count()));
-    scene.ends(&[("n0", "RUNNING"), ("n9", "RUNNING")], &["n*.log", "disk", "fs.pid"])
+    scene.accounts_for("a", "disk/a.log", &[first, scene.count_of("a")]);
+    scene.ends(&[("n0", "RUNNING"), ("n9", "RUNNING")], &["n*.log", "disk", "fs.pid"], &[])
 }
 
 fn hanging_main_log(ground: &Ground) -> Step {
@@ -138,7 +143,7 @@ fn hanging_main_log(ground: &Ground) -> Step {
     disk.go_on();
     let told = || Ok(read(&log).matches(" stopped: blip (").count() == 1);
     scene.until(Wrong::LosesOutput, "all lines of the main log", scene.healed(), told)?;
-    scene.ends(&[("blip", "STOPPED")], &["disk", "fs.pid"])
+    scene.ends(&[("blip", "STOPPED")], &["disk", "fs.pid"], &[])
 }
 
 fn start_beside(ground: &Ground) -> Step {
@@ -166,7 +171,7 @@ fn start_beside(ground: &Ground) -> Step {
     disk.go_on();
     drop(askers);
     let names = ["a", "blip", "other"];
-    scene.ends(&names.map(|name| (name, "RUNNING")), &["disk", "fs.pid"])
+    scene.ends(&names.map(|name| (name, "RUNNING")), &["disk", "fs.pid"], &[])
 }
 
 fn hanging_exec(ground: &Ground) -> Step {
@@ -197,5 +202,34 @@ fn hanging_exec(ground: &Ground) -> Step {
         scene.order("startProcess", name)?;
         scene.becomes(name, "RUNNING", scene.healed())?;
     }
-    scene.ends(&[("x", "RUNNING"), ("y", "RUNNING")], &["disk", "fs.pid", "script"])
+    scene.ends(&[("x", "RUNNING"), ("y", "RUNNING")], &["disk", "fs.pid", "script"], &[])
+}
+
+fn hanging_state_file(ground: &Ground) -> Step {
+    let lines = "startsecs=0\nstopwaitsecs=1\nstdout_logfile=NONE\nstderr_logfile=NONE";
+    let setup = ground
+        .setup()
+        .supervisord("on_leftover=kill\nstate_file=%(here)s/disk/children")
+        .program("blip", &format!("command=/bin/sleep 1000\nautostart=false\n{lines}"))
+        .program("dies", &format!("command=/bin/sleep 1000\nautorestart=true\n{lines}"));
+    let Some(setup) = mounted(ground, setup) else { return Ok(()) };
+    let scene = ground.start(setup)?;
+    let disk = FileSystem::of(&scene);
+    scene.becomes("dies", "RUNNING", 20)?;
+    let pid = scene.pid("dies")?;
+    disk.hang();
+    // Nobody starts whom the file does not know, and only who starts has to wait.
+    let asker = scene.request("startProcess", "blip");
+    signal::kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a program's end");
+    scene.probed(10)?;
+    let stopper = scene.request("stopProcess", "blip");
+    scene.probed(5)?;
+    disk.go_on();
+    drop((asker, stopper));
+    scene.until(Wrong::StaysBroken, "dies to be started again", scene.healed(), || {
+        Ok(![0, pid].contains(&scene.pid("dies")?))
+    })?;
+    scene.becomes("blip", "STOPPED", scene.healed())?;
+    scene.order("startProcess", "blip")?;
+    scene.ends(&[("blip", "RUNNING"), ("dies", "RUNNING")], &["disk", "fs.pid"], &[])
 }

@@ -42,7 +42,7 @@ fn crash_loop(ground: &Ground) -> Step {
     scene.probed(5)?;
     let told = scene.count("INFO gave up: a entered FATAL state, *");
     ground.expect(Wrong::Silent, told == 1, || format!("told {told} times"));
-    scene.ends(&[("a", "FATAL")], &[])
+    scene.ends(&[("a", "FATAL")], &[], &[])
 }
 
 fn crashes(ground: &Ground) -> Step {
@@ -72,7 +72,7 @@ fn crashes(ground: &Ground) -> Step {
     scene.order("stopProcess", "a")?;
     scene.becomes("a", "STOPPED", scene.healed())?;
     scene.holds_no_more_than(before)?;
-    scene.ends(&[("a", "STOPPED")], &["a.log", "count"])
+    scene.ends(&[("a", "STOPPED")], &["a.log", "count"], &[])
 }
 
 fn deaf(ground: &Ground) -> Step {
@@ -108,7 +108,7 @@ fn deaf(ground: &Ground) -> Step {
     for name in &names {
         scene.becomes(name, "STOPPED", 1 + scene.healed())?;
     }
-    scene.ends(&[], &[])
+    scene.ends(&[], &[], &[])
 }
 
 fn not_executable(ground: &Ground) -> Step {
@@ -135,7 +135,7 @@ fn not_executable(ground: &Ground) -> Step {
     for (name, _) in &commands {
         scene.becomes(name, "FATAL", 60)?;
     }
-    scene.ends(&[], &[])
+    scene.ends(&[], &[], &["processes.exec_failed", "processes.spawn_failed"])
 }
 
 fn many(ground: &Ground) -> Step {
@@ -164,7 +164,7 @@ fn many(ground: &Ground) -> Step {
     }
     ground.tell(format!("{count} programs"));
     scene.holds_no_more_than(before)?;
-    scene.ends(&[], &[])
+    scene.ends(&[], &[], &[])
 }
 
 /// Runs a shell in the daemon's namespaces; what it wrote.
@@ -235,7 +235,7 @@ fn reused(ground: &Ground) -> Step {
     for pid in canaries(&scene, CANARY) {
         signal::kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a canary's end");
     }
-    scene.ends(&[("a", "STOPPED"), ("b", "STOPPED")], &[])
+    scene.ends(&[("a", "STOPPED"), ("b", "STOPPED")], &[], &["daemon.reaped_unknown"])
 }
 
 fn orphans(ground: &Ground) -> Step {
@@ -257,7 +257,7 @@ fn orphans(ground: &Ground) -> Step {
     })?;
     let reaped = scene.count("INFO reaped unknown pid *");
     ground.tell(format!("{reaped} reaped"));
-    scene.ends(&[("storm", "RUNNING")], &["over"])
+    scene.ends(&[("storm", "RUNNING")], &["over"], &["daemon.reaped_unknown"])
 }
 
 fn suspended(ground: &Ground) -> Step {
@@ -284,5 +284,5 @@ fn suspended(ground: &Ground) -> Step {
     let all = all && text.len() > 9 * 200;
     ground.expect(Wrong::LosesOutput, all, || "a gap in the lines".to_owned());
     ground.tell(format!("{} lines", text.lines().count()));
-    scene.ends(&[("a", "STOPPED")], &["a.log"])
+    scene.ends(&[("a", "STOPPED")], &["a.log"], &[])
 }

@@ -30,6 +30,7 @@ mod requests;
 mod resources;
 mod row;
 mod scene;
+mod touched;
 
 #[test]
 fn disks() {

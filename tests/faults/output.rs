@@ -52,6 +52,15 @@ fn drain(fifo: &Path, ends: &AtomicBool, came: &AtomicU64) {
     }
 }
 
+/// Does something when it is dropped, a panic's way out included.
+struct AtEnd<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for AtEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// Whether a fifo takes no more.
 fn is_full(fifo: &Path) -> bool {
     let file = File::options().write(true).custom_flags(nix::libc::O_NONBLOCK).open(fifo);
@@ -81,32 +90,37 @@ fn stdout_stalls(ground: &Ground) -> Step {
     let (ends, came) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         scope.spawn(|| drain(&fifo, &ends, &came));
-        let done = (|| {
-            scene.until(Wrong::StaysBroken, "output on stdout", scene.healed(), || {
-                Ok(came.load(Ordering::Relaxed) > 100_000)
-            })?;
-            scene.order("startProcess", "guest")?;
-            let line = "INFO spawned: 'guest' with pid *";
-            scene.until(Wrong::StaysBroken, "lines in the activity log", scene.healed(), || {
-                Ok(scene.count(line) == 1)
-            })?;
-            scene.order("stopProcess", "guest")?;
-            scene.becomes("guest", "STOPPED", 20)?;
-            let told = || -> usize {
-                let one = |n| scene.count(&format!("WARN 'loud{n}' stdout log * bytes of * lost"));
-                (0..3).map(one).sum()
-            };
-            // Who waits for the reader loses nothing.
-            if scene.answers() {
-                let what = "a line about what was lost";
-                scene.until(Wrong::LosesOutput, what, 5, || Ok(told() >= 3))?;
-            }
-            let once = scene.count("ERRO 'loud0' stdout log * can't be written: *");
-            ground.expect(Wrong::Repeats, once <= 2, || format!("told {once} times"));
-            scene.ends(&[("loud0", "RUNNING"), ("loud2", "RUNNING")], &["out"])
-        })();
-        ends.store(true, Ordering::Relaxed);
-        done
+        let _ends = AtEnd(|| ends.store(true, Ordering::Relaxed));
+        scene.until(Wrong::StaysBroken, "output on stdout", scene.healed(), || {
+            Ok(came.load(Ordering::Relaxed) > 100_000)
+        })?;
+        scene.order("startProcess", "guest")?;
+        let line = "INFO spawned: 'guest' with pid *";
+        scene.until(Wrong::StaysBroken, "lines in the activity log", scene.healed(), || {
+            Ok(scene.count(line) == 1)
+        })?;
+        scene.order("stopProcess", "guest")?;
+        scene.becomes("guest", "STOPPED", 20)?;
+        let told = || -> usize {
+            let one = |n| scene.count(&format!("WARN 'loud{n}' stdout log * bytes of * lost"));
+            (0..3).map(one).sum()
+        };
+        // Who waits for the reader loses nothing.
+        if scene.answers() {
+            let what = "a line about what was lost";
+            scene.until(Wrong::LosesOutput, what, 5, || Ok(told() >= 3))?;
+        }
+        let once = scene.count("ERRO 'loud0' stdout log * can't be written: *");
+        ground.expect(Wrong::Repeats, once <= 2, || format!("told {once} times"));
+        scene.ends(
+            &[("loud0", "RUNNING"), ("loud2", "RUNNING")],
+            &["out"],
+            &[
+                "processes.log_bytes_lost",
+                "processes.log_failed",
+                "activity_log.bytes_not_printed?",
+            ],
+        )
     })
 }
 
@@ -139,7 +153,7 @@ fn long_line(ground: &Ground) -> Step {
     let tail =
         scene.ask("tailProcessStdoutLog", "<string>line</string><int>0</int><int>100</int>")?;
     ground.expect(Wrong::Hangs, !tail.contains("<fault>"), || tail.chars().take(300).collect());
-    scene.ends(&[("line", "EXITED"), ("nuls", "EXITED")], &["line.log", "nuls.log"])
+    scene.ends(&[("line", "EXITED"), ("nuls", "EXITED")], &["line.log", "nuls.log"], &[])
 }
 
 fn tiny_writes(ground: &Ground) -> Step {
@@ -154,7 +168,7 @@ fn tiny_writes(ground: &Ground) -> Step {
     let log = scene.d.path("tiny.log");
     scene.until(Wrong::Hangs, "all bytes", 120, || Ok(size(&log) == most))?;
     scene.becomes("tiny", "EXITED", 20)?;
-    scene.ends(&[("tiny", "EXITED")], &["tiny.log"])
+    scene.ends(&[("tiny", "EXITED")], &["tiny.log"], &[])
 }
 
 fn megabytes(ground: &Ground) -> Step {
@@ -175,7 +189,7 @@ fn megabytes(ground: &Ground) -> Step {
             format!("{there} of {written} bytes of child {number}")
         });
     }
-    scene.ends(&[], &["many.*"])
+    scene.ends(&[], &["many.*"], &[])
 }
 
 fn grandchild(ground: &Ground) -> Step {
@@ -197,7 +211,7 @@ fn grandchild(ground: &Ground) -> Step {
     let text = scene.d.read("a.log");
     let lines = text.lines().filter(|line| *line == "parent").count();
     ground.expect(Wrong::LosesOutput, lines == 5, || format!("{lines} lines of 5 parents"));
-    scene.ends(&[("a", "EXITED")], &["a.log"])
+    scene.ends(&[("a", "EXITED")], &["a.log"], &[])
 }
 
 fn last_words(ground: &Ground) -> Step {
@@ -214,7 +228,7 @@ fn last_words(ground: &Ground) -> Step {
     let lines = || scene.d.read("a.log").lines().count();
     scene.until(Wrong::LosesOutput, "all lines", 20, || Ok(lines() == 50))?;
     scene.holds_no_more_than(before)?;
-    scene.ends(&[("a", "EXITED")], &["a.log"])
+    scene.ends(&[("a", "EXITED")], &["a.log"], &[])
 }
 
 fn closed_stdout(ground: &Ground) -> Step {
@@ -234,7 +248,7 @@ fn closed_stdout(ground: &Ground) -> Step {
     scene.order("stopProcess", "a")?;
     scene.becomes("a", "STOPPED", scene.healed())?;
     scene.order("startProcess", "a")?;
-    scene.ends(&[("a", "RUNNING")], &["a.log"])
+    scene.ends(&[("a", "RUNNING")], &["a.log"], &[])
 }
 
 /// A program that writes five hundred lines a second, whose log is tampered with.
@@ -289,7 +303,7 @@ fn log_renamed(ground: &Ground) -> Step {
     scene.d.signal(Signal::SIGUSR2);
     larger(&scene, "a.log", 2000)?;
     whole(&scene, ground, 0)?;
-    scene.ends(&[("a", "STOPPED")], &["a.log*", "moved.log"])
+    scene.ends(&[("a", "STOPPED")], &["a.log*", "moved.log"], &[])
 }
 
 fn log_deleted(ground: &Ground) -> Step {
@@ -307,7 +321,7 @@ fn log_deleted(ground: &Ground) -> Step {
     old.read_to_string(&mut text).expect("the old log");
     fs::write(scene.d.path("moved.log"), text).expect("a copy");
     whole(&scene, ground, 0)?;
-    scene.ends(&[("a", "STOPPED")], &["a.log*", "moved.log"])
+    scene.ends(&[("a", "STOPPED")], &["a.log*", "moved.log"], &[])
 }
 
 fn log_truncated(ground: &Ground) -> Step {
@@ -321,5 +335,5 @@ fn log_truncated(ground: &Ground) -> Step {
     ground.expect(Wrong::LosesOutput, !bytes.contains(&0), || "a hole of NULs".to_owned());
     let first = String::from_utf8_lossy(&bytes).lines().next().and_then(|line| line.parse().ok());
     whole(&scene, ground, first.unwrap_or(0))?;
-    scene.ends(&[("a", "STOPPED")], &["a.log*"])
+    scene.ends(&[("a", "STOPPED")], &["a.log*"], &[])
 }

@@ -42,7 +42,7 @@ fn broken_include(ground: &Ground) -> Step {
     scene.until(Wrong::StaysBroken, "a restart", 40, again)?;
     scene.becomes("neighbour", "RUNNING", scene.healed())?;
     scene.probe();
-    scene.ends(&[("a", "RUNNING")], &["more.conf"])
+    scene.ends(&[("a", "RUNNING")], &["more.conf"], &["daemon.restart_refused"])
 }
 
 fn started(d: &TestDaemon) -> usize {
@@ -78,7 +78,7 @@ fn twenty_hups(ground: &Ground) -> Step {
     scene.probe();
     scene.probed(3)?;
     scene.holds_no_more_than(before)?;
-    scene.ends(&states, &[])
+    scene.ends(&states, &[], &[])
 }
 
 /// Five programs that sleep for so long.
@@ -127,5 +127,5 @@ fn updates(ground: &Ground) -> Step {
     let mut before = before;
     before.0 += 5;
     scene.holds_no_more_than(before)?;
-    scene.ends(&[("x0", "RUNNING"), ("x4", "RUNNING")], &["more.conf"])
+    scene.ends(&[("x0", "RUNNING"), ("x4", "RUNNING")], &["more.conf"], &[])
 }

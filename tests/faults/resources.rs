@@ -35,8 +35,8 @@ fn limit(scene: &Scene<'_>, limit: &str) {
     assert!(done.is_ok_and(|status| status.success()), "prlimit {limit}");
 }
 
-/// With programs that are to start while they can't.
-fn deprived(scene: &Scene<'_>, ground: &Ground, lift: &str) -> Step {
+/// With programs that are to start while they can't; what is counted then.
+fn deprived(scene: &Scene<'_>, ground: &Ground, lift: &str, counted: &[&str]) -> Step {
     scene.order("startProcessGroup", "late")?;
     let pid = scene.pid("dies")?;
     let target = nix::unistd::Pid::from_raw(pid);
@@ -59,7 +59,7 @@ fn deprived(scene: &Scene<'_>, ground: &Ground, lift: &str) -> Step {
     })?;
     let fatal = scene.count("INFO gave up: *");
     ground.expect(Wrong::StaysBroken, fatal == 0, || format!("gave up {fatal} times"));
-    scene.ends(&[("dies", "RUNNING")], &["late*.log", "dies.log"])
+    scene.ends(&[("dies", "RUNNING")], &["late*.log", "dies.log"], counted)
 }
 
 fn descriptors(ground: &Ground) -> Step {
@@ -74,7 +74,12 @@ fn descriptors(ground: &Ground) -> Step {
         .collect();
     let beyond = (0..).filter(|number| !open.contains(number)).nth(5).expect("a number");
     limit(&scene, &format!("--nofile={beyond}:"));
-    deprived(&scene, ground, "--nofile=1024:")
+    let counted = [
+        "processes.spawn_lacked_resources",
+        "processes.thread_refused?",
+        "http.out_of_descriptors?",
+    ];
+    deprived(&scene, ground, "--nofile=1024:", &counted)
 }
 
 /// The user and group of a daemon that nobody else has: RLIMIT_NPROC counts what a user runs
@@ -87,7 +92,8 @@ fn processes(ground: &Ground) -> Step {
     let scene = ground.start(setup)?;
     scene.becomes("dies", "RUNNING", 20)?;
     limit(&scene, "--nproc=1:");
-    deprived(&scene, ground, "--nproc=4096:")
+    let counted = ["processes.spawn_lacked_resources", "processes.thread_refused"];
+    deprived(&scene, ground, "--nproc=4096:", &counted)
 }
 
 /// Lets a user without a name execute the daemon.

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::PathBuf,
     thread,
@@ -15,8 +15,9 @@ use crate::{
     probe::{Looks, PATIENCE, Probing},
     support::{
         Side, TestDaemon, alive, all_pids, matches, process_stat, read,
-        rpc::{Connection, members, request},
+        rpc::{Connection, members, numbers, request},
     },
+    touched,
 };
 
 /// So soon after the fault is gone all is as configured.
@@ -29,12 +30,17 @@ const MEMORY: u64 = 64 << 20;
 const PROBED: usize = 2;
 
 /// Files that every daemon of these tests may have in its directory.
-const USUAL: [&str; 6] =
-    ["c.conf", "d.pid", "s.sock", "activity.log*", "daemon.*", "*-std*---supervisor-*"];
+const USUAL: [&str; 7] =
+    ["c.conf", "d.pid", "s.sock", "activity.log*", "daemon.*", "*-std*---supervisor-*", "*.count"];
+
+/// What is counted though nothing is wrong.
+const NO_FAULTS: [&str; 2] = ["spawned", "restarted"];
 
 /// A row's daemon.
 pub struct Scene<'a> {
     pub d: TestDaemon,
+    /// Those that were killed before it.
+    killed: Vec<i32>,
     ground: &'a Ground<'a>,
     probing: RefCell<Option<Probing>>,
     before: BTreeSet<String>,
@@ -55,7 +61,8 @@ impl<'a> Scene<'a> {
     /// Begins to probe.
     pub fn of(ground: &'a Ground<'a>, d: TestDaemon) -> Step<Scene<'a>> {
         let (before, memory) = (names(&d), memory(d.pid, "VmHWM:"));
-        let scene = Scene { d, ground, probing: RefCell::default(), before, memory };
+        let (killed, probing) = Default::default();
+        let scene = Scene { d, killed, ground, probing, before, memory };
         scene.becomes("neighbour", "RUNNING", 20)?;
         scene.probe();
         scene.probed(3)?;
@@ -99,6 +106,7 @@ impl<'a> Scene<'a> {
     /// Kills the daemon and starts it again; the rest of the row is about the new one.
     pub fn kill_and_start(&mut self) -> Step {
         self.calm();
+        self.killed.push(self.d.pid);
         self.d.kill();
         self.d.start_again();
         self.becomes("neighbour", "RUNNING", 20)?;
@@ -305,8 +313,9 @@ impl<'a> Scene<'a> {
     }
 
     /// Looks whether all is as configured: within five seconds these processes have these states;
-    /// no file but these and the usual ones was made.
-    pub fn ends(&self, states: &[(&str, &str)], files: &[&str]) -> Step {
+    /// no file but these and the usual ones was made; these errors were counted, those that may
+    /// or may not be with a `?` behind them, and no others.
+    pub fn ends(&self, states: &[(&str, &str)], files: &[&str], counted: &[&str]) -> Step {
         self.alive()?;
         let secs = self.healed();
         for (name, state) in states {
@@ -315,6 +324,7 @@ impl<'a> Scene<'a> {
         self.becomes("neighbour", "RUNNING", secs)?;
         self.knows_its_children()?;
         self.guest()?;
+        self.counts(counted)?;
         self.probed(2)?;
         self.calm();
         self.spins()?;
@@ -328,7 +338,100 @@ impl<'a> Scene<'a> {
         };
         let foreign: Vec<String> = names(&self.d).into_iter().filter(|name| !own(name)).collect();
         self.ground.expect(Wrong::Touches, foreign.is_empty(), || format!("{foreign:?}"));
+        self.stays_at_home();
         self.alive()
+    }
+
+    /// The daemon has touched nothing outside the test's directory.
+    fn stays_at_home(&self) {
+        let watch = match touched::watch() {
+            Ok(watch) => watch,
+            Err(why) => return self.ground.tell(format!("files elsewhere not watched ({why})")),
+        };
+        let home = self.d.path("");
+        // What Python keeps of the original's code is not meant.
+        let is_abroad = |name: &&PathBuf| {
+            !name.starts_with(&home) && !name.iter().any(|part| part == "__pycache__")
+        };
+        for pid in self.killed.iter().chain([&self.d.pid]) {
+            let names = watch.by(*pid, &self.d.path("marker"));
+            self.ground.expect(Wrong::Silent, !names.is_empty(), || {
+                format!("the kernel tells of no file of {pid}")
+            });
+            let abroad: Vec<&PathBuf> = names.iter().filter(is_abroad).collect();
+            self.ground.expect(Wrong::Touches, abroad.is_empty(), || format!("{abroad:?}"));
+        }
+    }
+
+    /// Every error is in its counter: these are not zero, and all others are. Lost bytes are those
+    /// that the activity log tells of.
+    fn counts(&self, counted: &[&str]) -> Step {
+        if self.ground.side == Side::Theirs {
+            return Ok(());
+        }
+        let (mut found, mut wrong) = (BTreeMap::new(), Vec::new());
+        let as_told = || {
+            let answer = Connection::unix_within(&self.d.path("s.sock"), PATIENCE)
+                .and_then(|mut connection| connection.call("minder.getCounters", ""))
+                .map_err(|error| Finding::new(Wrong::Hangs, format!("getCounters: {error}")))?;
+            let parts = ["daemon", "processes", "events", "activity_log", "http"];
+            let all = parts.map(|part| {
+                let numbers = numbers(&answer, part).unwrap_or_default();
+                let full = move |(name, n): (String, f64)| (format!("{part}.{name}"), n as u64);
+                numbers.into_iter().map(full)
+            });
+            found = all.into_iter().flatten().collect::<BTreeMap<String, u64>>();
+            found.retain(|name, n| *n > 0 && !NO_FAULTS.iter().any(|usual| name.ends_with(usual)));
+            let is = |named: &str, name: &str| named.trim_end_matches('?') == name;
+            let more = found.keys().filter(|name| !counted.iter().any(|named| is(named, name)));
+            let less = counted.iter().filter(|name| !name.ends_with('?'));
+            let less = less.filter(|name| !found.contains_key(**name));
+            wrong = more.map(|name| format!("{name} is counted")).collect();
+            wrong.extend(less.map(|name| format!("{name} is not counted")));
+            let lost = found.get("processes.log_bytes_lost").copied().unwrap_or(0);
+            let told = self.told_lost("*");
+            if lost != told {
+                wrong.push(format!("{lost} lost bytes are counted, {told} told"));
+            }
+            Ok(wrong.is_empty())
+        };
+        // What can't be written is counted at once, and told when it can be written again.
+        let seen = self.until(Wrong::Silent, "the counters", self.healed(), as_told);
+        self.ground.tell(format!("counted: {found:?}"));
+        self.ground.expect(Wrong::Silent, wrong.is_empty(), || wrong.join(", "));
+        match seen {
+            Err(finding) if finding.wrong != Wrong::Silent => Err(finding),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes of a process's output, or of any's (`*`), that the activity log calls lost.
+    pub fn told_lost(&self, name: &str) -> u64 {
+        let about = format!("WARN '{name}' std* log *");
+        let lines = self.d.messages().into_iter().filter(|line| matches(&about, line));
+        lines
+            .filter_map(|line| {
+                let words = line.strip_suffix(" bytes of output are lost")?;
+                words.rsplit(' ').next()?.parse::<u64>().ok()
+            })
+            .sum()
+    }
+
+    /// How many lines the `counter` of this name has written, as it says itself.
+    pub fn count_of(&self, name: &str) -> u64 {
+        self.d.read(&format!("{name}.count")).parse().unwrap_or(0)
+    }
+
+    /// The lines that a program's lives have written stand in its log and the backups, or are told
+    /// to be lost. A life may have ended before it told of its last line.
+    pub fn accounts_for(&self, name: &str, log: &str, lives: &[u64]) {
+        let backups = (1..).map(|n| size(&self.inside(&format!("{log}.{n}"))));
+        let there = size(&self.inside(log)) + backups.take_while(|size| *size > 0).sum::<u64>();
+        let (written, lost) = (9 * lives.iter().sum::<u64>(), self.told_lost(name));
+        let figures = format!("{written} bytes written, {there} there, {lost} told to be lost");
+        let all = written..=written + 9 * lives.len() as u64;
+        self.ground.tell(figures.clone());
+        self.ground.expect(Wrong::LosesOutput, all.contains(&(there + lost)), || figures);
     }
 
     /// A program of another user can be started, has the rights of that user alone, and can be

@@ -2,6 +2,7 @@
 //! that a test has not asked for. So it can't share a mistake with the code under test.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Read, Write},
     net::TcpStream,
     os::unix::net::UnixStream,
@@ -204,6 +205,17 @@ pub fn member(body: &str, name: &str) -> Option<String> {
 pub fn members(body: &str, name: &str) -> Vec<String> {
     let key = format!("<name>{name}</name>\n<value>");
     body.split(&key).skip(1).filter_map(text_of_value).collect()
+}
+
+/// The numbers of a struct that is itself a member, by their names.
+pub fn numbers(body: &str, name: &str) -> Option<BTreeMap<String, f64>> {
+    let (_, rest) = body.split_once(&format!("<name>{name}</name>\n<value><struct>\n"))?;
+    let members = rest.split("</struct>").next()?.split("<name>").skip(1);
+    let number = |member: &str| {
+        let (name, rest) = member.split_once("</name>\n<value>")?;
+        Some((name.to_owned(), text_of_value(rest)?.parse().ok()?))
+    };
+    members.map(number).collect()
 }
 
 /// The code and text of a fault.
