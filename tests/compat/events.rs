@@ -156,7 +156,7 @@ fn a_full_buffer_drops_the_oldest() {
         d.rpc().call("supervisor.sendRemoteCommEvent", &data).unwrap();
     }
     d.wait_log("ERRO pool lis event buffer overflowed, discarding event 0", 5);
-    assert_eq!(d.count("ERRO pool lis event buffer overflowed, *"), 1);
+    d.has_count("ERRO pool lis event buffer overflowed, *", 1);
 }
 
 #[test]

@@ -311,7 +311,7 @@ fn each_listener_has_its_own_credentials() {
     let lines = d.wait_log_order(&[open, open], 5);
     assert!(lines[0].contains("'inet_http_server"), "{lines:?}");
     assert!(lines[1].contains("'unix_http_server'"), "{lines:?}");
-    assert_eq!(d.count(open), 2);
+    d.has_count(open, 2);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn starts_runs_and_stops() {
     );
     let pid = d.pid_of("a");
     assert!(alive(pid));
-    assert_eq!(d.count(&format!("INFO spawned: 'a' with pid {pid}")), 1);
+    d.has_count(&format!("INFO spawned: 'a' with pid {pid}"), 1);
     d.ctl(&["stop", "a"]).expect("a: stopped\n", 0);
     d.wait_log_order(&["INFO waiting for a to stop", "WARN stopped: a (terminated by SIGTERM)"], 5);
     assert!(!alive(pid));
@@ -94,7 +94,7 @@ fn an_expected_exit_is_final_and_an_unexpected_one_is_not() {
         ],
         20,
     );
-    assert_eq!(d.count("INFO spawned: 'good' *"), 1);
+    d.has_count("INFO spawned: 'good' *", 1);
     assert_eq!(d.state("good"), "EXITED");
     assert_eq!(d.info("good", "exitstatus").as_deref(), Some("7"));
 }
@@ -115,7 +115,7 @@ fn autorestart_true_restarts_always_and_false_never() {
     );
     d.wait_log("WARN exited: never (exit status 9; not expected)", 5);
     assert_eq!(d.state("never"), "EXITED");
-    assert_eq!(d.count("INFO spawned: 'never' *"), 1);
+    d.has_count("INFO spawned: 'never' *", 1);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn quick_exits_end_fatal_after_the_retries() {
         ],
         20,
     );
-    assert_eq!(d.count("INFO spawned: 'a' *"), 2);
+    d.has_count("INFO spawned: 'a' *", 2);
     // A quick exit is a failed start, whatever its code.
     d.wait_log_order(
         &[

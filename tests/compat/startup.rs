@@ -289,12 +289,12 @@ fn what_was_strange_in_the_file_is_told_first() {
     ];
     d.wait_log("INFO supervisord started with pid *", 15);
     for line in lines {
-        assert_eq!(d.count(&line), 1, "{line} in {}", d.log());
+        d.has_count(&line, 1);
     }
     let as_root = "CRIT Supervisor is running as root.  Privileges were not dropped because no \
                    user is specified in the config file.  If you intend to run as root, you can \
                    set user=root in the config file to avoid this message.";
-    assert_eq!(d.count(as_root), usize::from(root()));
+    d.has_count(as_root, usize::from(root()));
     assert_eq!(d.messages().first().is_some_and(|line| line == as_root), root(), "{}", d.log());
 }
 

@@ -104,7 +104,7 @@ fn a_waiting_call_has_its_lines_once_it_is_answered() {
         15,
     );
     let line = "TRAC XML-RPC method supervisor.startProcess() returned successfully";
-    assert_eq!(d.count(line), 1);
+    d.has_count(line, 1);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn backoff_takes_its_seconds_whatever_the_wall_clock_does() {
     let fourth = moment_of(&d, "INFO spawned: 'a' with pid *", 4);
     check_interval(third, fourth, 3);
     d.wait_log("INFO gave up: a entered FATAL state, too many start retries too quickly", 10);
-    assert_eq!(d.count("INFO spawned: 'a' with pid *"), 4);
+    d.has_count("INFO spawned: 'a' with pid *", 4);
 }
 
 #[test]

@@ -164,8 +164,8 @@ fn minfds_raises_the_limit_of_descriptors_or_refuses() {
         let d = setup.start();
         d.wait_state("a", "RUNNING", 15);
         let told = format!("INFO Increased RLIMIT_NOFILE limit to {min}");
-        assert_eq!(d.count(&told), line, "{who:?} {limit} {words:?}");
-        assert_eq!(d.count("* RLIMIT_NOFILE *"), line, "{who:?} {limit} {words:?}");
+        d.has_count(&told, line);
+        d.has_count("* RLIMIT_NOFILE *", line);
         assert_eq!(limits(d.pid_of("a"), NOFILE), pair(soft, hard), "{who:?} {limit} {words:?}");
     }
 }
@@ -214,8 +214,8 @@ fn minprocs_raises_the_limit_of_processes_or_refuses() {
         let d = setup.start();
         d.wait_state("a", "RUNNING", 15);
         let told = format!("INFO Increased RLIMIT_NPROC limit to {min}");
-        assert_eq!(d.count(&told), line, "{who:?} {limit} {words:?}");
-        assert_eq!(d.count("* RLIMIT_NPROC *"), line, "{who:?} {limit} {words:?}");
+        d.has_count(&told, line);
+        d.has_count("* RLIMIT_NPROC *", line);
         let child = limits(d.pid_of("a"), NPROC);
         assert_eq!(child.1, hard, "{who:?} {limit} {words:?}");
         if who == Who::Root || soft == hard || Side::under_test() == Side::Theirs {
@@ -265,7 +265,7 @@ fn a_program_costs_a_thread_too() {
     d.ctl(&["reread"]).expect("b: available\n", 0);
     assert_eq!(limits(d.pid, NPROC), pair("400", "400"));
     d.wait_log("WARN all programs together need 1049 processes, *, and 400 are allowed *", 10);
-    assert_eq!(d.count("WARN *"), 1);
+    d.has_count("WARN *", 1);
     assert_eq!(running(&d, "a", 20), 20);
 }
 
@@ -282,8 +282,8 @@ fn programs_for_which_there_are_too_few_processes_wait_for_others() {
                    program among them, and 24 are allowed (RLIMIT_NPROC): some may have to wait \
                    until others stop; raise the hard limit (ulimit -Hu, LimitNPROC=) or configure \
                    fewer";
-    assert_eq!(d.count(warning), 1);
-    assert_eq!(d.count("WARN *"), 1);
+    d.has_count(warning, 1);
+    d.has_count("WARN *", 1);
     // Eight threads of the daemon and two for each program: there is room for eight.
     wait_for("eight programs", 20, || (running(&d, "a", 10) == 8).then_some(()));
     let failed = "INFO spawnerr: Too many processes in process table to spawn '*'";
@@ -354,8 +354,8 @@ fn more_programs_than_descriptors_are_told_once() {
     {
         let setup = setup(who, &["--nofile=1024:1024"]);
         let d = many(setup, "a", count, "autostart=false").start();
-        assert_eq!(d.count(warning), times, "{who:?} {count}");
-        assert_eq!(d.count("WARN *"), times, "{who:?} {count}");
+        d.has_count(warning, times);
+        d.has_count("WARN *", times);
         d.ctl(&["start", "a:0"]).expect("a:0: started\n", 0);
     }
 }

@@ -122,15 +122,14 @@ fn two_thousand_orphans_are_reaped_and_term_ends_all_in_order() {
     wait_for("no more zombies", 10, || (zombies() == 0).then_some(()));
     assert_eq!(children(&d).len(), before.len() + 1);
     assert_eq!(reaped(&d), ORPHANS);
-    assert_eq!(d.count("INFO reaped unknown pid *"), ORPHANS);
-    assert_eq!(
-        d.count("WARN exited: *"),
-        d.count("WARN exited: short (exit status 3; not expected)")
-    );
+    d.has_count("INFO reaped unknown pid *", ORPHANS);
+    let short = "WARN exited: short (exit status 3; not expected)";
+    let other = |line: &String| line.starts_with("WARN exited: ") && line != short;
+    assert!(!d.messages().iter().any(other));
     assert_eq!(pids(), before, "a program was taken for an orphan");
     for name in ["first", "second", "third", "breeder"] {
         assert_eq!(d.state(name), "RUNNING");
-        assert_eq!(d.count(&format!("INFO spawned: '{name}' with pid *")), 1);
+        d.has_count(&format!("INFO spawned: '{name}' with pid *"), 1);
     }
 
     let left = children(&d);

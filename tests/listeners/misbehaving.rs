@@ -162,7 +162,7 @@ while True:
     d.wait_log("ERRO pool bad event buffer overflowed, *", 5);
     d.wait_log("WARN bad: has entered the UNKNOWN state *", 10);
     // What fits into the pipe, and one of which a part does not.
-    assert_eq!(d.count("DEBG event * sent to listener bad"), 8);
+    d.has_count("DEBG event * sent to listener bad", 8);
 }
 
 /// The next event is sent once there is room for it, and none is lost.
@@ -212,7 +212,7 @@ fn one_that_never_answers() {
     let d = start("debug", body);
     others_are_untouched(&d, 300, 10_000, || true);
     d.wait_log("ERRO pool bad event buffer overflowed, *", 5);
-    assert_eq!(d.count("DEBG event * sent to listener bad"), 1);
+    d.has_count("DEBG event * sent to listener bad", 1);
 }
 
 const FLOOD: &str = "
@@ -286,7 +286,7 @@ fn one_that_closes_its_stdin() {
         "DEBG epipe occurred while sending event 0 to listener bad, listener state unchanged",
         5,
     );
-    assert_eq!(d.count("DEBG epipe *"), 1, "it is not tried again");
+    d.has_count("DEBG epipe *", 1);
     d.wait_log("ERRO pool bad event buffer overflowed, *", 5);
     assert_eq!(d.state("bad"), "RUNNING");
 }
@@ -317,7 +317,7 @@ fn an_event_of_sixteen_mebibytes() {
     let (_, most) = memory(d.pid);
     eprintln!("memory {} KiB, at most {}", before / 1024, most / 1024);
     assert!(most < before + 128 * MIB, "{before} bytes before, {most} at most");
-    assert_eq!(d.count("ERRO pool bad event buffer overflowed, *"), 2);
+    d.has_count("ERRO pool bad event buffer overflowed, *", 2);
     assert_eq!(d.count("ERRO pool good event buffer overflowed, *"), 0);
     d.ctl(&["stop", "bad"]);
     wait_for("memory that is given back", 20, || {

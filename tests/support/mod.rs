@@ -765,6 +765,17 @@ impl TestDaemon {
         self.messages().iter().filter(|line| matches(pattern, line)).count()
     }
 
+    /// The activity log has this many lines that match, the last of which may be about to come, and
+    /// no more.
+    #[track_caller]
+    pub fn has_count(&self, pattern: &str, number: usize) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while self.count(pattern) < number && Instant::now() < deadline {
+            thread::sleep(poll_interval());
+        }
+        assert_eq!(self.count(pattern), number, "lines like {pattern:?}");
+    }
+
     /// Waits for a line of the activity log; `*` stands for anything.
     #[track_caller]
     pub fn wait_log(&self, pattern: &str, secs: u64) -> String {
