@@ -19,7 +19,7 @@ use crate::coordinator::prepare;
 use crate::coordinator::run::Prepare;
 use crate::coordinator::view::{Found, ProcessView, View};
 use crate::coordinator::waiters::{Answer, ProcessResult};
-use crate::coordinator::world::{Refused, Request, Target};
+use crate::coordinator::world::requests::{Refused, Request, Target};
 use crate::counters::Counters;
 use crate::event::payload::Event;
 use crate::log::activity::Logger;

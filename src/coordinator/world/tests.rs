@@ -3,10 +3,14 @@
 
 use std::collections::VecDeque;
 
+use super::requests::{Refused, Target, Target::All};
 use super::*;
 use crate::config::options::{Autorestart, GroupKind, Program, Retries};
+use crate::coordinator::waiters::Awaited;
+use crate::process::command::CommandProblem;
 use crate::process::machine::SpawnFailure;
-use Target::All;
+use crate::process::name::display;
+use crate::process::notice::{Notice, Purpose};
 
 mod events;
 
