@@ -16,6 +16,7 @@ const SHUTDOWN_REPORT: Duration = Duration::from_secs(3);
 /// happened until then. Not longer than Supervisor's pause between two groups.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How far the daemon is on its way down.
 #[derive(Clone, Debug)]
 pub struct Leaving {
     /// Names of the groups that are still to be stopped, the next one last.

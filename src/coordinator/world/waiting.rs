@@ -14,6 +14,7 @@ use crate::rpc::fault::{Fault, FaultCode};
 /// How often a client's wait for a stop is told.
 const STOP_REPORT: Duration = Duration::from_secs(2);
 
+/// A request that waits for a process.
 #[derive(Clone, Debug)]
 pub struct Waiter {
     pub(super) request: RequestId,
