@@ -355,19 +355,18 @@ fn finished(
     environment: &[(String, String)],
     server_url: Option<&str>,
 ) -> Arc<Group> {
-    let finish = |mut program: Program| {
-        program.environment = below(environment, &program.environment);
-        program.server_url = match &program.configured_server_url {
+    let finish = |mut program: Arc<Program>| {
+        let process = Arc::make_mut(&mut program);
+        process.environment = below(environment, &process.environment);
+        process.server_url = match &process.configured_server_url {
             Some(url) if url.is_empty() => None,
             Some(url) => Some(url.clone()),
             None => server_url.map(str::to_owned),
         };
-        Arc::new(program)
+        program
     };
     let groups::Draft { name, priority, kind, processes, .. } = group;
-    let mut processes: Vec<Arc<Program>> = processes.into_iter().map(finish).collect();
-    // It was made in the place of the programs themselves.
-    processes.shrink_to_fit();
+    let processes = processes.into_iter().map(finish).collect();
     Arc::new(Group { name, priority, kind, processes })
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::{Context, fcgi, listeners, programs};
 use crate::config::document::Section;
@@ -16,7 +17,7 @@ pub(super) struct Draft<'a> {
     pub(super) name: String,
     pub(super) priority: i64,
     pub(super) kind: GroupKind,
-    pub(super) processes: Vec<Program>,
+    pub(super) processes: Vec<Arc<Program>>,
 }
 
 /// All groups in start order; of equal names the first. They are read kind by kind, as the order
@@ -150,14 +151,19 @@ pub(super) fn warn_of_empty(context: &Context<'_>, section: &Section, name: &str
     }
 }
 
-/// Of processes with the same name Supervisor runs the last, in the place of the first.
-fn last_of_each(context: &Context<'_>, section: &Section, processes: Vec<Program>) -> Vec<Program> {
+/// Of processes with the same name Supervisor runs the last, in the place of the first. Each is
+/// where it stays: what a thousand leave behind when they are moved later would be there for good.
+fn last_of_each(
+    context: &Context<'_>,
+    section: &Section,
+    processes: Vec<Program>,
+) -> Vec<Arc<Program>> {
     let mut places = std::collections::HashMap::new();
-    let mut kept: Vec<Program> = Vec::with_capacity(processes.len());
+    let mut kept: Vec<Arc<Program>> = Vec::with_capacity(processes.len());
     for process in processes {
         let place = *places.entry(process.name.clone()).or_insert(kept.len());
         match kept.get_mut(place) {
-            None => kept.push(process),
+            None => kept.push(Arc::new(process)),
             Some(first) => {
                 let line = format!(
                     "several processes of section {} are named {}: only the last one is used",
@@ -165,7 +171,7 @@ fn last_of_each(context: &Context<'_>, section: &Section, processes: Vec<Program
                     quote(&process.name)
                 );
                 context.warn(section, None, line);
-                *first = process;
+                *first = Arc::new(process);
             }
         }
     }
