@@ -328,9 +328,9 @@ pub struct Program {
     /// "environment" laid over that of `[supervisord]`; in written order.
     pub environment: Vec<(String, String)>,
     /// What goes into SUPERVISOR_SERVER_URL; `None`: nothing.
-    pub server_url: Option<String>,
+    pub server_url: Option<Arc<str>>,
     /// "serverurl" as configured; `None`: AUTO or unset.
-    pub configured_server_url: Option<String>,
+    pub configured_server_url: Option<Arc<str>>,
     /// The socket that is its stdin, for `[fcgi-program:x]`.
     pub socket: Option<Arc<FcgiSocket>>,
 }

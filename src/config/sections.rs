@@ -295,12 +295,12 @@ fn read(context: &mut Context<'_>, given: daemon::Overlay) -> Result<Options, Co
     let rpc_interfaces = plugins::read(context, file.skip_plugins)?;
     let groups = groups::read(context)?;
     let servers = servers::read(context)?;
-    let server_url = servers::url(&servers);
+    let server_url = servers::url(&servers).map(Arc::from);
     given.lay_over(&mut file);
     let supervisord = daemon::finish(context, section, file)?;
     let groups = groups
         .into_iter()
-        .map(|group| finished(group, &environment, server_url.as_deref()))
+        .map(|group| finished(group, &environment, server_url.as_ref()))
         .collect();
     let notices = context.notices.take();
     Ok(Options { supervisord, servers, groups, rpc_interfaces, notices })
@@ -353,7 +353,7 @@ fn below(base: &[(String, String)], above: &[(String, String)]) -> Vec<(String, 
 fn finished(
     group: groups::Draft,
     environment: &[(String, String)],
-    server_url: Option<&str>,
+    server_url: Option<&Arc<str>>,
 ) -> Arc<Group> {
     let finish = |mut program: Arc<Program>| {
         let process = Arc::make_mut(&mut program);
@@ -361,7 +361,7 @@ fn finished(
         process.server_url = match &process.configured_server_url {
             Some(url) if url.is_empty() => None,
             Some(url) => Some(url.clone()),
-            None => server_url.map(str::to_owned),
+            None => server_url.cloned(),
         };
         program
     };

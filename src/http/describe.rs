@@ -79,7 +79,9 @@ pub fn config_info(
     process: Option<&ProcessView>,
     w: &mut Writer<'_>,
 ) {
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    fn or_none(text: Option<&str>) -> &str {
+        text.unwrap_or("none")
+    }
     w.begin_struct();
     w.member_bool("autostart", program.autostart);
     match program.autorestart {
@@ -87,7 +89,7 @@ pub fn config_info(
         Autorestart::Always => w.member_bool("autorestart", true),
         Autorestart::Unexpected => w.member_string("autorestart", "unexpected"),
     }
-    w.member_string("directory", &or_none(&program.directory));
+    w.member_string("directory", or_none(program.directory.as_deref()));
     match &program.user {
         Some(user) => w.member_int("uid", i64::from(user.uid)),
         None => w.member_string("uid", "none"),
@@ -119,7 +121,7 @@ pub fn config_info(
     w.member_int("stopsignal", i64::from(program.stopsignal));
     w.member_int("stopwaitsecs", program.stopwaitsecs);
     channel_info("stderr", &program.stderr, path(Output::Stderr), w);
-    w.member_string("serverurl", &or_none(&program.configured_server_url));
+    w.member_string("serverurl", or_none(program.configured_server_url.as_deref()));
     w.end_struct();
 }
 

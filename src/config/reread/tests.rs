@@ -47,8 +47,8 @@ fn differences_of_processes() {
     assert!(changed(same, |p| p.command = "d".to_owned()));
     assert!(changed(same, |p| p.exitcodes = vec![0, 2]));
     assert!(changed(same, |p| p.stderr.syslog = true));
-    assert!(changed(same, |p| p.configured_server_url = Some("x".to_owned())));
-    assert!(!changed(same, |p| p.server_url = Some("x".to_owned())));
+    assert!(changed(same, |p| p.configured_server_url = Some("x".into())));
+    assert!(!changed(same, |p| p.server_url = Some("x".into())));
     let pairs = |list: &[&str]| list.iter().map(|k| (k.to_string(), String::new())).collect();
     assert!(!changed(
         |p| p.environment = pairs(&["a", "b"]),

@@ -1,6 +1,7 @@
 //! `[program:x]`: from one section to its processes.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Context, Reader, groups};
@@ -99,7 +100,7 @@ struct Common {
     numprocs_start: i64,
     capture_maxbytes: [i64; 2],
     events_enabled: [bool; 2],
-    serverurl: Option<String>,
+    serverurl: Option<Arc<str>>,
     user: Option<User>,
     umask: Option<u32>,
     process_name: String,
@@ -161,7 +162,7 @@ impl Common {
             numprocs_start,
             capture_maxbytes: [out_bytes, err_bytes],
             events_enabled: [out_events, err_events],
-            serverurl: serverurl.filter(|url| !auto(url)),
+            serverurl: serverurl.filter(|url| !auto(url)).map(Arc::from),
             user,
             umask,
             process_name,
