@@ -3,8 +3,7 @@
 //! a moment only.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long the one whose turn it is may take before the next one that is ready goes. With ten
@@ -22,8 +21,9 @@ struct State {
     turn: u64,
     /// Since when.
     since: Option<Instant>,
-    /// Those that are ready.
-    waiting: BTreeMap<u64, Thread>,
+    /// Those that are ready, and how each is called. Not by its thread's handle, which a thread
+    /// that has once asked for it keeps to its end.
+    waiting: BTreeMap<u64, Arc<Condvar>>,
 }
 
 impl State {
@@ -32,7 +32,7 @@ impl State {
         self.turn = self.turn.max(number);
         self.since = Some(Instant::now());
         if let Some(next) = self.waiting.get(&self.turn) {
-            next.unpark();
+            next.notify_one();
         }
     }
 }
@@ -69,22 +69,23 @@ impl Turn {
     /// Waits until those before it are done, but not for one that hangs.
     pub fn wait(&self) {
         let latest = Instant::now() + LIMIT;
+        let mut state = self.turns.lock();
         loop {
-            let mut state = self.turns.lock();
             let now = Instant::now();
             if state.turn >= self.number || now >= latest {
                 state.waiting.remove(&self.number);
                 return;
             }
-            state.waiting.insert(self.number, thread::current());
+            let called = Arc::clone(state.waiting.entry(self.number).or_default());
             let hangs = state.since.unwrap_or(now) + PATIENCE;
             if now >= hangs {
                 let first = state.waiting.keys().next().copied().unwrap_or(self.number);
                 state.give_to(first);
                 continue;
             }
-            drop(state);
-            thread::park_timeout(hangs.min(latest).saturating_duration_since(now));
+            let rest = hangs.min(latest).saturating_duration_since(now);
+            let waited = called.wait_timeout(state, rest);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -101,6 +102,8 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
