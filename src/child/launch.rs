@@ -88,7 +88,7 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     if let Some(why) = spawned.failure {
         let name = &program.name;
         job.logs.tally().count(OfProcess::ExecFailed);
-        job.logger.log(LogLevel::Warn, format_args!("'{name}' could not be executed: {why}"));
+        job.logger().log(LogLevel::Warn, format_args!("'{name}' could not be executed: {why}"));
     }
     let Channels { streams, stdin, .. } = channels;
     Ok(Live { pid: spawned.pid, streams, stdin: stdin.daemon_end(), place })
@@ -96,7 +96,7 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
 
 fn prepare(job: &Job) -> Result<(Plan, Channels, Option<Place>), SpawnFailure> {
     let program = &*job.program;
-    let resolved = command::resolve(program, job.inherited.path())
+    let resolved = command::resolve(program, job.common.inherited.path())
         .map_err(|problem| SpawnFailure { text: problem.to_string(), lacks_resources: false })?;
     let channels = open_channels(job)?;
     let place = reserve(job)?;
@@ -106,7 +106,7 @@ fn prepare(job: &Job) -> Result<(Plan, Channels, Option<Place>), SpawnFailure> {
 
 /// A line of the state file, where there is one.
 fn reserve(job: &Job) -> Result<Option<Place>, SpawnFailure> {
-    let place = job.state_file.as_ref().map(|file| file.reserve()).transpose();
+    let place = job.common.state_file.as_ref().map(|file| file.reserve()).transpose();
     // Whatever ails that file is no fault of the program: it is started once that is over.
     place.map_err(|error| SpawnFailure {
         text: format!(
@@ -143,7 +143,7 @@ fn open_stdin() -> io::Result<Pipe> {
 }
 
 fn open_socket(job: &Job, socket: &SharedSocket) -> Result<Arc<OwnedFd>, SpawnFailure> {
-    let got = socket.get(&job.logger).map_err(|error| SpawnFailure {
+    let got = socket.get(job.logger()).map_err(|error| SpawnFailure {
         text: error.to_string(),
         lacks_resources: error.lacks_resources(),
     });
@@ -204,11 +204,11 @@ fn plan(
     Ok(Plan {
         file: CString::new(resolved.file).map_err(with_nul)?,
         argv: argv.map_err(with_nul)?,
-        environment: environment::of_child(&job.inherited, program, &job.group),
+        environment: environment::of_child(&job.common.inherited, program, &job.group),
         directory: program.directory.clone().map(CString::new).transpose().map_err(with_nul)?,
         umask: program.umask,
         session: program.setsid,
-        limits: job.limits,
+        limits: job.common.limits,
         identity: program.user.as_ref().map_or(Ok(None), privileges::identity_of),
         uid: program.user.as_ref().map_or(0, |user| user.uid),
         stdio: [channels.stdin.child_end(), stdout, stderr],

@@ -94,7 +94,7 @@ impl Lingering<'_> {
     }
 
     fn read(&mut self, ready: [bool; 2]) {
-        let mut buffer = self.job.buffers.take();
+        let mut buffer = self.job.common.buffers.take();
         for (stream, ready) in self.streams.iter_mut().zip(ready) {
             let (Some(stream), true) = (stream, ready) else { continue };
             // What comes of an event listener now is no answer of it.
@@ -103,17 +103,17 @@ impl Lingering<'_> {
                 Amount::End => stream.close(self.job, self.pid),
             }
         }
-        self.job.buffers.put(buffer);
+        self.job.common.buffers.put(buffer);
     }
 
     /// What is there already is taken yet.
     fn finish(mut self: Box<Self>) {
-        let mut buffer = self.job.buffers.take();
+        let mut buffer = self.job.common.buffers.take();
         for stream in self.streams.iter_mut().flatten() {
             stream.drain(&mut buffer, self.job.speaker(), &|_, _| {});
             stream.close(self.job, self.pid);
         }
-        self.job.buffers.put(buffer);
+        self.job.common.buffers.put(buffer);
     }
 }
 

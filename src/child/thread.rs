@@ -140,7 +140,23 @@ pub enum Report {
     Panicked(String),
 }
 
-/// All that a thread needs for its child.
+/// What the threads of all children share.
+pub struct Common {
+    /// What listeners want.
+    pub wanted: Wanted,
+    /// The daemon's environment.
+    pub inherited: Arc<Inherited>,
+    /// The activity log.
+    pub logger: Logger,
+    /// Buffers for busy times.
+    pub buffers: Buffers,
+    /// The limits that children start with.
+    pub limits: ForChildren,
+    /// Where children are written down.
+    pub state_file: Option<Arc<StateFile>>,
+}
+
+/// All that a thread needs for its child. There as long as the child lives.
 pub struct Job {
     /// The process's options.
     pub program: Arc<Program>,
@@ -148,26 +164,16 @@ pub struct Job {
     pub group: Arc<str>,
     /// It is an event listener.
     pub listener: bool,
-    /// What listeners want.
-    pub wanted: Wanted,
     /// Where its output goes.
     pub logs: Arc<Logs>,
     /// What its stdin is, for FastCGI.
     pub socket: Option<Arc<SharedSocket>>,
     /// Control sequences are dropped from it.
     pub strip_ansi: bool,
-    /// The daemon's environment.
-    pub inherited: Arc<Inherited>,
     /// How others reach the thread.
     pub link: Arc<Link>,
-    /// The activity log.
-    pub logger: Logger,
-    /// Buffers for busy times.
-    pub buffers: Buffers,
-    /// The limits that the child starts with.
-    pub limits: ForChildren,
-    /// Where it is written down.
-    pub state_file: Option<Arc<StateFile>>,
+    /// What it has in common with all others.
+    pub common: Arc<Common>,
     /// Where reports go.
     pub report: Box<dyn Fn(Report) + Send>,
 }
@@ -192,9 +198,14 @@ impl Job {
         }
     }
 
+    /// The activity log.
+    pub fn logger(&self) -> &Logger {
+        &self.common.logger
+    }
+
     /// Who speaks in its logs.
     pub fn speaker(&self) -> Speaker<'_> {
-        Speaker { name: &self.program.name, logger: &self.logger, audience: self }
+        Speaker { name: &self.program.name, logger: self.logger(), audience: self }
     }
 
     fn tell(&self, heard: pool::Heard) {
@@ -204,7 +215,7 @@ impl Job {
 
 impl Audience for Job {
     fn wants_pieces(&self, output: Output) -> bool {
-        self.wanted.now().wants(payload::log_kind(output))
+        self.common.wanted.now().wants(payload::log_kind(output))
     }
 
     fn hear(&self, output: Output, spoken: Spoken<'_>) {
@@ -291,7 +302,7 @@ fn begin(job: &Job, turn: Turn) -> Option<(Box<Pump<'_>>, Option<Place>)> {
     };
     let spawned = Notice::Spawned { pid: live.pid };
     let line = spawned.about(&job.program.name);
-    job.link.announce(|| job.logger.log(spawned.level(), line));
+    job.link.announce(|| job.logger().log(spawned.level(), line));
     (job.report)(Report::Spawned { pid: live.pid });
     drop(turn);
     let place = live.place.take();
@@ -326,7 +337,7 @@ impl<'a> Pump<'a> {
         loop {
             let [waker, stdout, stderr, stdin] = self.wait();
             if stdin {
-                self.job.logger.log(LogLevel::Blather, Happening::Writable(self.stdin_channel()));
+                self.job.logger().log(LogLevel::Blather, Happening::Writable(self.stdin_channel()));
                 self.write(Stdin::flush);
             }
             let little = self.read([stdout, stderr]);
@@ -347,10 +358,10 @@ impl<'a> Pump<'a> {
         if let Some(error) = self.stdin.take_failure() {
             let (name, why) = (&self.job.program.name, errno::described(&error));
             let line = format_args!("'{name}' stdin can't be written and is closed: {why}");
-            self.job.logger.log(LogLevel::Error, line);
+            self.job.logger().log(LogLevel::Error, line);
         }
         if channel.fd >= 0 && self.stdin.fd() < 0 {
-            self.job.logger.log(LogLevel::Debug, Happening::Closed(channel));
+            self.job.logger().log(LogLevel::Debug, Happening::Closed(channel));
         }
         done
     }
@@ -386,7 +397,7 @@ impl<'a> Pump<'a> {
             let (name, why) = (&self.job.program.name, errno::described(error));
             let line =
                 format_args!("'{name}' is looked at in steps, as waiting for it fails: {why}");
-            self.job.logger.log(LogLevel::Error, line);
+            self.job.logger().log(LogLevel::Error, line);
         }
         self.give_back();
         std::thread::sleep(AGAIN);
@@ -395,7 +406,7 @@ impl<'a> Pump<'a> {
 
     fn give_back(&mut self) {
         if let Some(buffer) = self.kept.take() {
-            self.job.buffers.put(buffer);
+            self.job.common.buffers.put(buffer);
         }
     }
 
@@ -426,14 +437,14 @@ impl<'a> Pump<'a> {
         if much {
             self.kept = Some(buffer);
         } else {
-            self.job.buffers.put(buffer);
+            self.job.common.buffers.put(buffer);
         }
         little
     }
 
     /// The buffer of a busy child, or one of those that all share.
     fn take_buffer(&mut self) -> Box<[u8]> {
-        self.kept.take().unwrap_or_else(|| self.job.buffers.take())
+        self.kept.take().unwrap_or_else(|| self.job.common.buffers.take())
     }
 
     /// Lets small writes gather; an order ends it.
@@ -474,7 +485,7 @@ impl<'a> Pump<'a> {
                 stream.close(job, self.pid);
             }
         }
-        self.job.buffers.put(buffer);
+        self.job.common.buffers.put(buffer);
         Orders::End
     }
 

@@ -233,16 +233,11 @@ impl Coordinator<'_> {
             program: Arc::clone(&member.process.program),
             group: Arc::clone(&member.group),
             listener: member.listener,
-            wanted: self.means.wanted.clone(),
             logs: Arc::clone(&shell.logs),
             socket: shell.socket.clone(),
             strip_ansi: self.options.supervisord.strip_ansi,
-            inherited: Arc::clone(&self.means.inherited),
             link: Arc::clone(&link),
-            logger: self.means.logger.clone(),
-            buffers: self.means.buffers.clone(),
-            limits: self.means.limits,
-            state_file: self.means.state_file.clone(),
+            common: Arc::clone(&self.common),
             report: Box::new(report),
         };
         thread::start(job, self.means.turns.take())?;

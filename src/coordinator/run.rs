@@ -23,7 +23,7 @@ use crate::child::audience::Wanted;
 use crate::child::buffers::Buffers;
 use crate::child::environment::Inherited;
 use crate::child::link::Link;
-use crate::child::thread::Report;
+use crate::child::thread::{Common, Report};
 use crate::child::turns::Turns;
 use crate::config::options::{LogLevel, Options};
 use crate::config::reread::{self, Changes};
@@ -93,6 +93,8 @@ pub struct Means {
 /// The one owner of all states.
 pub struct Coordinator<'a> {
     pub(super) means: &'a Means,
+    /// What all children's threads need of that.
+    pub(super) common: Arc<Common>,
     pub(super) world: World,
     pub(super) shells: BTreeMap<ProcessId, Shell>,
     /// Live children by pid, for reaping.
@@ -126,8 +128,17 @@ impl<'a> Coordinator<'a> {
     /// With the groups active, in this order; autostart happens in [`Coordinator::run`].
     pub fn new(means: &'a Means, options: Arc<Options>, groups: Vec<NewGroup>) -> Coordinator<'a> {
         means.handle.published().withdraw();
+        let common = Common {
+            wanted: means.wanted.clone(),
+            inherited: Arc::clone(&means.inherited),
+            logger: means.logger.clone(),
+            buffers: means.buffers.clone(),
+            limits: means.limits,
+            state_file: means.state_file.clone(),
+        };
         let mut coordinator = Coordinator {
             means,
+            common: Arc::new(common),
             world: World::following(
                 means.next_process.load(Ordering::Relaxed),
                 Counter::from(means.next_event.load(Ordering::Relaxed)),
