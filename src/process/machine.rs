@@ -146,7 +146,8 @@ pub struct Process {
     spawn: SpawnNumber,
     /// The current spawn has neither a pid nor failed.
     spawning: bool,
-    exit: Option<PendingExit>,
+    /// Boxed: it is there for a moment.
+    exit: Option<Box<PendingExit>>,
     /// When something is due in BACKOFF (next try) or STOPPING (SIGKILL).
     due: Option<Mono>,
     started: Option<Now>,
@@ -245,7 +246,7 @@ impl Process {
     /// When `Deadline` has something to do; `may_spawn` is false while the daemon shuts down.
     pub fn next_deadline(&self, may_spawn: bool) -> Option<Mono> {
         use ProcessState as S;
-        if let Some(exit) = self.exit {
+        if let Some(exit) = &self.exit {
             let drained_by = exit.at.mono + DRAIN_LIMIT;
             // SIGKILL would have no target any more; the drain is all that is left.
             return Some(drained_by);
@@ -611,19 +612,20 @@ impl Process {
         }
         self.pid = None;
         self.spawning = false;
-        self.exit = Some(PendingExit { status, at: now });
+        self.exit = Some(Box::new(PendingExit { status, at: now }));
         out.push(Effect::Drain(self.spawn));
     }
 
     fn finish_if_late(&mut self, now: Now, may_spawn: bool, out: &mut Vec<Effect>) {
-        if self.exit.is_some_and(|exit| now.mono >= exit.at.mono + DRAIN_LIMIT) {
+        if self.exit.as_ref().is_some_and(|exit| now.mono >= exit.at.mono + DRAIN_LIMIT) {
             self.finish(may_spawn, out);
         }
     }
 
     /// The state changes now for the exit that was noticed earlier.
     fn finish(&mut self, may_spawn: bool, out: &mut Vec<Effect>) {
-        let Some(PendingExit { status, at }) = self.exit.take() else { return };
+        let Some(exit) = self.exit.take() else { return };
+        let PendingExit { status, at } = *exit;
         let lived = at.mono.saturating_sub(self.started.map_or(at.mono, |s| s.mono));
         let too_quick = lived < secs(self.program.startsecs);
         if self.program.restart.reset.is_some_and(|reset| lived >= reset) {
