@@ -29,7 +29,7 @@ pub struct Live {
     /// Its pid.
     pub pid: i32,
     /// Its stdout and, unless redirected, its stderr.
-    pub streams: [Option<Stream>; 2],
+    pub streams: [Option<Box<Stream>>; 2],
     /// Its stdin.
     pub stdin: Stdin,
     /// Its line of the state file, until it was reaped.
@@ -38,7 +38,7 @@ pub struct Live {
 
 /// The daemon's and the child's ends.
 struct Channels {
-    streams: [Option<Stream>; 2],
+    streams: [Option<Box<Stream>>; 2],
     stdin: Input,
     stdout: OwnedFd,
     stderr: Option<OwnedFd>,
@@ -150,7 +150,7 @@ fn open_socket(job: &Job, socket: &SharedSocket) -> Result<Arc<OwnedFd>, SpawnFa
     got?.ok_or_else(|| called_off(&job.program))
 }
 
-fn open_output(job: &Job, output: Output) -> io::Result<(Stream, OwnedFd)> {
+fn open_output(job: &Job, output: Output) -> io::Result<(Box<Stream>, OwnedFd)> {
     let Pipe { read, write } = pipe()?;
     pipe::set_nonblocking(read.as_fd())?;
     if let Some(user) = &job.program.user {
@@ -161,7 +161,7 @@ fn open_output(job: &Job, output: Output) -> io::Result<(Stream, OwnedFd)> {
     let before = job.logs.was_opened(output);
     let log = ChildLog::open(output, place, job.strip_ansi, before, job.speaker())?;
     job.logs.set_opened(output);
-    Ok((Stream::new(output, read, log), write))
+    Ok((Box::new(Stream::new(output, read, log)), write))
 }
 
 fn called_off(program: &Program) -> SpawnFailure {

@@ -18,14 +18,14 @@ pub struct Lingering<'a> {
     /// The pid that it had.
     pub pid: i32,
     /// Its outputs.
-    pub streams: [Option<Stream>; 2],
+    pub streams: [Option<Box<Stream>>; 2],
     /// When it ends; `None`: with the last of those who write.
     pub until: Option<Instant>,
 }
 
 impl Lingering<'_> {
     /// Reads until nobody can write any more, the time is over, or the coordinator wishes the end.
-    pub fn run(mut self: Box<Self>) {
+    pub fn run(mut self) {
         let mut holds = [true, true];
         while self.streams.iter().flatten().any(|stream| stream.fd() >= 0) {
             let now = Instant::now();
@@ -58,14 +58,15 @@ impl Lingering<'_> {
     /// Waits for what comes, and reads it.
     fn turn(&mut self, timeout: Option<Duration>, takes: [bool; 2]) -> Next {
         let outputs = self.streams.each_ref();
-        let [stdout, stderr] = outputs.map(|s| s.as_ref().map_or(-1, Stream::wants_output));
+        let [stdout, stderr] =
+            outputs.map(|s| s.as_ref().map_or(-1, |stream| stream.wants_output()));
         let [takes_stdout, takes_stderr] = takes;
         let mut fds = [
             poll::entry(self.job.link.waker_fd(), poll::IN),
             poll::entry(if takes_stdout { stdout } else { -1 }, poll::IN),
             poll::entry(if takes_stderr { stderr } else { -1 }, poll::IN),
         ];
-        let fails = self.streams.iter().flatten().any(Stream::has_failed);
+        let fails = self.streams.iter().flatten().any(|stream| stream.has_failed());
         let again = fails.then_some(AGAIN);
         let polled = poll::poll(&mut fds, timeout.into_iter().chain(again).min());
         let [waker, stdout, stderr] = match polled {
@@ -107,7 +108,7 @@ impl Lingering<'_> {
     }
 
     /// What is there already is taken yet.
-    fn finish(mut self: Box<Self>) {
+    fn finish(mut self) {
         let mut buffer = self.job.common.buffers.take();
         for stream in self.streams.iter_mut().flatten() {
             stream.drain(&mut buffer, self.job.speaker(), &|_, _| {});

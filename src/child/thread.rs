@@ -287,7 +287,7 @@ fn run(job: &Job, turn: Turn) {
 
 /// Makes the child, and tells of it or why there is none.
 #[inline(never)]
-fn begin(job: &Job, turn: Turn) -> Option<(Box<Pump<'_>>, Option<Place>)> {
+fn begin(job: &Job, turn: Turn) -> Option<(Pump<'_>, Option<Place>)> {
     let mut live = match launch(job, &turn) {
         Ok(live) => live,
         Err(failure) => {
@@ -306,14 +306,14 @@ fn begin(job: &Job, turn: Turn) -> Option<(Box<Pump<'_>>, Option<Place>)> {
     (job.report)(Report::Spawned { pid: live.pid });
     drop(turn);
     let place = live.place.take();
-    Some((Box::new(Pump::new(job, live)), place))
+    Some((Pump::new(job, live), place))
 }
 
 /// The loop of a live child.
 struct Pump<'a> {
     job: &'a Job,
     pid: i32,
-    streams: [Option<Stream>; 2],
+    streams: [Option<Box<Stream>>; 2],
     stdin: Stdin,
     /// The buffer of a busy child, who would take it again at once.
     kept: Option<Box<[u8]>>,
@@ -374,14 +374,15 @@ impl<'a> Pump<'a> {
     /// Waits for something to do; which of waker, stdout, stderr and stdin are ready.
     fn wait(&mut self) -> [bool; 4] {
         let outputs = self.streams.each_ref();
-        let [stdout, stderr] = outputs.map(|s| s.as_ref().map_or(-1, Stream::wants_output));
+        let [stdout, stderr] =
+            outputs.map(|s| s.as_ref().map_or(-1, |stream| stream.wants_output()));
         let mut fds: [PollFd; 4] = [
             poll::entry(self.job.link.waker_fd(), poll::IN),
             poll::entry(stdout, poll::IN),
             poll::entry(stderr, poll::IN),
             poll::entry(self.stdin.wants_room(), poll::OUT),
         ];
-        let fails = self.streams.iter().flatten().any(Stream::has_failed);
+        let fails = self.streams.iter().flatten().any(|stream| stream.has_failed());
         let quiet = self.kept.is_some().then_some(QUIET);
         match poll::poll(&mut fds, if fails { Some(AGAIN) } else { quiet }) {
             Ok(0) => self.give_back(),
@@ -491,11 +492,11 @@ impl<'a> Pump<'a> {
 
     /// What others than the child may still write to. Its stdin ends here.
     #[inline(never)]
-    fn lingering(self: Box<Self>) -> Option<Box<Lingering<'a>>> {
+    fn lingering(self) -> Option<Lingering<'a>> {
         let is_open = self.streams.iter().flatten().any(|stream| stream.fd() >= 0);
         let until = Instant::now().checked_add(self.job.program.drain_timeout);
-        let Pump { job, pid, streams, .. } = *self;
-        is_open.then(|| Box::new(Lingering { job, pid, streams, until }))
+        let Pump { job, pid, streams, .. } = self;
+        is_open.then_some(Lingering { job, pid, streams, until })
     }
 
     /// Whoever sends a listener its events must know when it may go on, and what was not written.

@@ -69,11 +69,19 @@ pub struct ChildLog {
     output: Output,
     file: Option<Writer>,
     syslog: bool,
-    ansi: Option<Ansi>,
-    stripped: Vec<u8>,
+    stripping: Option<Box<Stripping>>,
     capture: Option<Box<Capture>>,
     events: bool,
-    decoder: Decoder,
+    /// From when somebody first wanted text.
+    decoder: Option<Box<Decoder>>,
+}
+
+/// Control sequences are dropped.
+#[derive(Debug, Default)]
+struct Stripping {
+    ansi: Ansi,
+    /// What is left of a read.
+    text: Vec<u8>,
 }
 
 /// What a channel's log needs to speak for itself.
@@ -134,33 +142,31 @@ impl ChildLog {
         for trouble in &troubles {
             tell(output, file.as_ref(), trouble, speaker);
         }
-        let ansi = strip_ansi.then(Ansi::default);
+        let stripping = strip_ansi.then(Box::default);
         let capture = target.capture.map(|maxbytes| Box::new(Capture::new(maxbytes)));
         Ok(ChildLog {
             output,
             file,
             syslog: target.syslog,
-            ansi,
-            stripped: Vec::new(),
+            stripping,
             capture,
             events: target.events,
-            decoder: Decoder::default(),
+            decoder: None,
         })
     }
 
     /// Takes what the child wrote.
     pub fn write(&mut self, data: &[u8], speaker: Speaker<'_>) {
-        let mut stripped = std::mem::take(&mut self.stripped);
-        let data = match &mut self.ansi {
-            None => data,
-            Some(ansi) => {
-                stripped.clear();
-                ansi.strip(data, &mut stripped);
-                stripped.as_slice()
+        match self.stripping.take() {
+            None => self.split(data, speaker),
+            Some(mut stripping) => {
+                let Stripping { ansi, text } = &mut *stripping;
+                text.clear();
+                ansi.strip(data, text);
+                self.split(text, speaker);
+                self.stripping = Some(stripping);
             }
-        };
-        self.split(data, speaker);
-        self.stripped = stripped;
+        }
     }
 
     /// Parts messages from the rest.
@@ -177,8 +183,8 @@ impl ChildLog {
     /// The output has ended: what may have been the begin of a sequence or a token was none.
     pub fn finish(&mut self, speaker: Speaker<'_>) {
         let mut held = Vec::new();
-        if let Some(ansi) = &mut self.ansi {
-            ansi.finish(&mut held);
+        if let Some(stripping) = &mut self.stripping {
+            stripping.ansi.finish(&mut held);
         }
         if !held.is_empty() {
             self.split(&held, speaker);
@@ -186,8 +192,9 @@ impl ChildLog {
         if let Some(mut capture) = self.capture.take() {
             capture.finish(&mut |piece| self.deliver(piece, speaker));
         }
-        let rest = self.decoder.finish();
-        self.show(&rest, speaker);
+        if let Some(mut decoder) = self.decoder.take() {
+            self.show(&decoder.finish(), speaker);
+        }
         self.with_file(speaker, |file, tell| file.finish(tell));
     }
 
@@ -246,9 +253,9 @@ impl ChildLog {
     /// As text, where anybody wants that.
     fn decode(&mut self, data: &[u8], speaker: Speaker<'_>) {
         if self.is_heard(speaker) || speaker.logger.writes(LogLevel::Debug) {
-            let mut decoder = std::mem::take(&mut self.decoder);
+            let mut decoder = self.decoder.take().unwrap_or_default();
             self.show(&decoder.decode(data), speaker);
-            self.decoder = decoder;
+            self.decoder = Some(decoder);
         }
     }
 

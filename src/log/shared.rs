@@ -104,8 +104,9 @@ pub struct Writer {
     log: Arc<Shared>,
     number: u64,
     tally: Arc<Tally>,
-    /// What waits for the end of a line, its own or another's; `None`: nothing ever does.
-    held: Option<Held>,
+    /// What waits for the end of a line, its own or another's; `None`: nothing ever does, as
+    /// nearly always.
+    held: Option<Box<Held>>,
 }
 
 #[derive(Debug, Default)]
