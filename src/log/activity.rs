@@ -323,9 +323,7 @@ impl Writer {
     fn write(&mut self, line: &[u8]) {
         let mut troubles = Vec::new();
         if let Some(file) = &mut self.sinks.file {
-            let before = file.lost_ever();
-            file.write(line, &mut |trouble| troubles.push(trouble));
-            let lost = file.lost_ever() - before;
+            let lost = file.write(line, &mut |trouble| troubles.push(trouble));
             self.shared.losses.bytes_lost.fetch_add(lost, Ordering::Relaxed);
         }
         if self.sinks.stdout {

@@ -47,7 +47,7 @@ impl Limits {
 /// A log file. Writing to it never fails: what can't be written is counted.
 #[derive(Debug)]
 pub struct Rotating {
-    path: PathBuf,
+    path: Box<Path>,
     mode: Mode,
     limits: Limits,
     file: Option<File>,
@@ -58,8 +58,6 @@ pub struct Rotating {
     /// It has places: /dev/null has, a pipe has none.
     seekable: bool,
     lost: u64,
-    /// Of all times together.
-    lost_ever: u64,
     retry_at: Option<Instant>,
     rotation_failed: bool,
 }
@@ -78,7 +76,7 @@ impl Rotating {
     /// One that can't be opened now and is tried again later.
     pub fn closed(path: &Path, mode: Mode, limits: Limits) -> Rotating {
         Rotating {
-            path: path.to_owned(),
+            path: path.into(),
             mode,
             limits,
             file: None,
@@ -87,7 +85,6 @@ impl Rotating {
             named: true,
             seekable: true,
             lost: 0,
-            lost_ever: 0,
             retry_at: None,
             rotation_failed: false,
         }
@@ -119,18 +116,19 @@ impl Rotating {
             .then_some(Trouble::NotRotated)
     }
 
-    /// Appends; rotates when the file has become large enough.
-    pub fn write(&mut self, data: &[u8], tell: &mut dyn FnMut(Trouble)) {
+    /// Appends; rotates when the file has become large enough. How many bytes are lost of it.
+    pub fn write(&mut self, data: &[u8], tell: &mut dyn FnMut(Trouble)) -> u64 {
         self.look_after(tell);
         if self.file.is_none() {
             self.try_again(tell);
         }
         let Some(file) = &self.file else {
-            self.lose(data.len());
-            return;
+            self.lost += data.len() as u64;
+            return data.len() as u64;
         };
         let (written, error) = write_all(file, data);
         self.size += written as u64;
+        let lost = (data.len() - written) as u64;
         match error {
             None if self.lost > 0 => tell(Trouble::Ended(std::mem::take(&mut self.lost))),
             None => {}
@@ -138,12 +136,13 @@ impl Rotating {
                 if self.lost == 0 {
                     tell(Trouble::Began(error));
                 }
-                self.lose(data.len() - written);
+                self.lost += lost;
             }
         }
         if self.regular && self.limits.max_bytes > 0 && self.size >= self.limits.max_bytes {
             self.rotate(tell);
         }
+        lost
     }
 
     /// Nothing more will be written: tells what is lost for good.
@@ -163,16 +162,6 @@ impl Rotating {
         if !look.named {
             self.reopen(tell);
         }
-    }
-
-    fn lose(&mut self, bytes: usize) {
-        self.lost += bytes as u64;
-        self.lost_ever += bytes as u64;
-    }
-
-    /// How many bytes were lost since it was opened first.
-    pub fn lost_ever(&self) -> u64 {
-        self.lost_ever
     }
 
     /// Closes and opens by name; what was moved away is replaced.

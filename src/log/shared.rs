@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -28,14 +29,14 @@ pub struct Shared(Mutex<State>);
 struct State {
     file: Rotating,
     /// The number of the next writer.
-    next: u64,
+    next: NonZeroU64,
     /// Who wrote last, unless that ended a line.
-    within_line: Option<u64>,
+    within_line: Option<NonZeroU64>,
 }
 
 impl Shared {
     fn new(file: Rotating) -> Shared {
-        Shared(Mutex::new(State { file, next: 0, within_line: None }))
+        Shared(Mutex::new(State { file, next: NonZeroU64::MIN, within_line: None }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -102,7 +103,7 @@ impl OpenLogs {
 #[derive(Debug)]
 pub struct Writer {
     log: Arc<Shared>,
-    number: u64,
+    number: NonZeroU64,
     tally: Arc<Tally>,
     /// What waits for the end of a line, its own or another's; `None`: nothing ever does, as
     /// nearly always.
@@ -231,7 +232,12 @@ impl Writer {
 impl Shared {
     /// A number for one more writer; `None`: it is another file. As at every start of a child,
     /// what was moved away is replaced.
-    fn take_in(&self, path: &Path, limits: Limits, tell: &mut dyn FnMut(Trouble)) -> Option<u64> {
+    fn take_in(
+        &self,
+        path: &Path,
+        limits: Limits,
+        tell: &mut dyn FnMut(Trouble),
+    ) -> Option<NonZeroU64> {
         let mut log = self.lock();
         if log.file.path() != path {
             return None;
@@ -245,20 +251,19 @@ impl Shared {
 }
 
 impl State {
-    fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
+    fn number(&mut self) -> NonZeroU64 {
+        let number = self.next;
+        self.next = number.saturating_add(1);
+        number
     }
 
     fn write(
         &mut self,
-        (writer, tally): (u64, &Tally),
+        (writer, tally): (NonZeroU64, &Tally),
         data: &[u8],
         tell: &mut dyn FnMut(Trouble),
     ) {
-        let before = self.file.lost_ever();
-        self.file.write(data, tell);
-        let lost = self.file.lost_ever() - before;
+        let lost = self.file.write(data, tell);
         if lost > 0 {
             tally.add(OfProcess::LogBytesLost, lost);
         }
