@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -93,8 +93,8 @@ impl Logs {
     }
 
     /// The file of an output.
-    pub fn path(&self, output: Output) -> Option<&PathBuf> {
-        self.target(output).file.as_ref().map(|file| &file.path)
+    pub fn path(&self, output: Output) -> Option<&Path> {
+        self.target(output).file.as_ref().map(|file| &*file.path)
     }
 
     /// Its file could be opened at least once.

@@ -5,6 +5,7 @@ use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -145,14 +146,14 @@ fn target(
     let limits = Limits::new(channel.maxbytes, channel.backups);
     let file = match &channel.logfile {
         ChildLog::None => None,
-        ChildLog::File(path) => Some(LogFile { path: PathBuf::from(path), auto: false, limits }),
+        ChildLog::File(path) => Some(LogFile { path: Path::new(path).into(), auto: false, limits }),
         ChildLog::Auto => {
             let path =
                 create_auto(&main.childlogdir, &main.identifier, &program.name, output, tell);
-            Some(LogFile { path, auto: true, limits })
+            Some(LogFile { path: path.into(), auto: true, limits })
         }
     };
-    let capture = usize::try_from(channel.capture_maxbytes).ok().filter(|bytes| *bytes > 0);
+    let capture = usize::try_from(channel.capture_maxbytes).ok().and_then(NonZeroUsize::new);
     Target { file, syslog: channel.syslog, capture, events: channel.events_enabled }
 }
 

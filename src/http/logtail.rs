@@ -110,7 +110,7 @@ fn find(service: &Service, uri: &str) -> Option<PathBuf> {
         _ => return None,
     };
     let process = view.process(name).ok()?;
-    process.logs.path(output).cloned()
+    process.logs.path(output).map(Path::to_owned)
 }
 
 fn stream(request: Request, path: &Path, mut follower: Follower) -> io::Result<()> {

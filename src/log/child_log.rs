@@ -1,7 +1,8 @@
 //! What becomes of one output channel of a child: its file, the system's log, the debug lines.
 
 use std::io;
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,7 +27,7 @@ pub struct Target {
     /// Lines go to the system's log as well.
     pub syslog: bool,
     /// Bytes of a message between capture tokens that are kept; `None`: tokens mean nothing.
-    pub capture: Option<usize>,
+    pub capture: Option<NonZeroUsize>,
     /// Each piece is an event.
     pub events: bool,
 }
@@ -35,7 +36,7 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFile {
     /// Where.
-    pub path: PathBuf,
+    pub path: Box<Path>,
     /// The daemon named it, in childlogdir.
     pub auto: bool,
     /// When it rotates.
@@ -143,7 +144,7 @@ impl ChildLog {
             tell(output, file.as_ref(), trouble, speaker);
         }
         let stripping = strip_ansi.then(Box::default);
-        let capture = target.capture.map(|maxbytes| Box::new(Capture::new(maxbytes)));
+        let capture = target.capture.map(|maxbytes| Box::new(Capture::new(maxbytes.get())));
         Ok(ChildLog {
             output,
             file,

@@ -73,7 +73,7 @@ impl Slots {
     /// What the system says.
     pub fn clear(&self, output: Output, log: &LogFile) -> io::Result<()> {
         let open = self.of(output).lock().upgrade();
-        match open.filter(|open| open.lock().file.path() == log.path) {
+        match open.filter(|open| open.lock().file.path() == &*log.path) {
             Some(open) => open.lock().file.clear(),
             None => log.clear(),
         }

@@ -110,7 +110,7 @@ fn one_who_joins_finds_the_file_of_that_name() {
 fn clearing_is_for_those_who_have_it_open() {
     let path = log("clear");
     let slots = Slots::default();
-    let file = LogFile { path: path.clone(), auto: false, limits: NEVER };
+    let file = LogFile { path: path.as_path().into(), auto: false, limits: NEVER };
     let mut old = join(&slots, &path, NEVER);
     write(&mut old, "old\n");
     slots.clear(Output::Stdout, &file).unwrap();
