@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What is counted of each process, and of all together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,19 +139,24 @@ impl Counters {
 /// Those of one process, for as long as it is in the configuration that is active.
 #[derive(Debug)]
 pub struct Tally {
-    own: [AtomicU64; OF_PROCESS],
+    spawned: AtomicU64,
+    /// All others, from when there is one to count: most processes just run.
+    others: OnceLock<Box<[AtomicU64; OF_PROCESS]>>,
     all: Arc<Counters>,
 }
 
 impl Tally {
     /// Of a process of that daemon.
     pub fn new(all: Arc<Counters>) -> Tally {
-        Tally { own: Default::default(), all }
+        Tally { spawned: AtomicU64::new(0), others: OnceLock::new(), all }
     }
 
     /// Counts so many.
     pub fn add(&self, what: OfProcess, number: u64) {
-        add(&self.own, what as usize, number);
+        match what {
+            OfProcess::Spawned => drop(self.spawned.fetch_add(number, Ordering::Relaxed)),
+            _ => add(&**self.others.get_or_init(Box::default), what as usize, number),
+        }
         add(&self.all.processes, what as usize, number);
     }
 
@@ -162,7 +167,10 @@ impl Tally {
 
     /// How many there were.
     pub fn of(&self, what: OfProcess) -> u64 {
-        get(&self.own, what as usize)
+        match what {
+            OfProcess::Spawned => self.spawned.load(Ordering::Relaxed),
+            _ => self.others.get().map_or(0, |others| get(&**others, what as usize)),
+        }
     }
 }
 
