@@ -41,13 +41,14 @@ use crate::http::{HttpNotice, Limits as HttpLimits, OnAnswer, Server, pool};
 use crate::log::activity::{self, LogQueue, Logger, Setup, Sinks};
 use crate::log::rotating::Limits;
 use crate::log::shared::OpenLogs;
+use crate::sys::config_files::{self, Patience};
 use crate::sys::daemonize::{self, Parent, Side};
 use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::state_file::StateFile;
 use crate::sys::users::Machine;
-use crate::sys::{config_files, errno, heap, inject, privileges, seats, signals, syslog};
+use crate::sys::{errno, heap, inject, privileges, seats, signals, syslog};
 
 /// Said when root runs the daemon without having asked for it.
 const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no \
@@ -156,7 +157,7 @@ struct Ready {
 
 impl Ready {
     fn prepare(place: Place, account: Option<&command_line::Account>) -> Result<Ready, Failure> {
-        let options = place.load()?;
+        let options = place.load(Patience::Endless)?;
         // Until here errors name the file as the user did.
         let place = place.absolute();
         let main = &options.supervisord;

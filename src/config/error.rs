@@ -17,6 +17,8 @@ pub enum ConfigError {
     NotFound(String),
     /// The file cannot be read, or is a directory.
     NotReadable(String),
+    /// The file is a pipe or a terminal, and its data did not come in time.
+    Unwritten(String),
     /// Bytes that are no UTF-8, in this file and line.
     NotUtf8 {
         /// The file.
@@ -278,6 +280,7 @@ impl fmt::Display for ConfigError {
             E::NoDefaultFile(_)
             | E::NotFound(_)
             | E::NotReadable(_)
+            | E::Unwritten(_)
             | E::NotUtf8 { .. }
             | E::MissingHeader { .. }
             | E::Parsing { .. }
@@ -342,6 +345,11 @@ impl ConfigError {
             ),
             E::NotFound(path) => write!(f, "could not find config file {path}"),
             E::NotReadable(path) => write!(f, "could not read config file {path}"),
+            E::Unwritten(path) => write!(
+                f,
+                "could not read config file {path}: it is no regular file, and nobody writes it \
+                 to the end"
+            ),
             E::NotUtf8 { file, line } => {
                 write!(f, "config file is not UTF-8 text (file: {}, line: {line})", quote(file))
             }

@@ -12,7 +12,7 @@ use crate::coordinator::run::Prepare;
 use crate::coordinator::view::View;
 use crate::http::methods::Reload;
 use crate::log::activity::{Logger, Sinks};
-use crate::sys::config_files;
+use crate::sys::config_files::{self, Patience};
 use crate::sys::limits::ForChildren;
 use crate::sys::net::Listener;
 use crate::sys::state_file::StateFile;
@@ -33,8 +33,8 @@ impl Place {
     ///
     /// # Errors
     /// The fault of the file.
-    pub fn load(&self) -> Result<Options, ConfigError> {
-        config_files::load(&self.file, &self.command_line, &Machine)
+    pub fn load(&self, patience: Patience) -> Result<Options, ConfigError> {
+        config_files::load(&self.file, &self.command_line, &Machine, patience)
     }
 
     /// The same, to be found from whatever directory the daemon is in later.
@@ -83,7 +83,7 @@ impl Restart {
     pub fn reload(self: &Arc<Self>, before: ForChildren) -> Reload {
         let restart = Arc::clone(self);
         Arc::new(move || {
-            let options = restart.place.load().map_err(|error| error.to_string())?;
+            let options = restart.place.load(Patience::Short).map_err(|error| error.to_string())?;
             for notice in limits::raise_own(&options, &before) {
                 restart.logger.log(LogLevel::Warn, notice.text);
             }
@@ -98,7 +98,7 @@ impl Restart {
     }
 
     fn next(&self, view: &View) -> Result<Next, String> {
-        let options = self.place.load().map_err(|error| match error.place() {
+        let options = self.place.load(Patience::Short).map_err(|error| match error.place() {
             Some(place) => format!("{error} ({place})"),
             None => error.to_string(),
         })?;

@@ -1,15 +1,14 @@
 //! Where a configuration is found, which files it includes, and their texts.
 
 mod gather;
+mod patience;
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
 
-use super::inject::{self, Call};
 use super::{errno, file};
 use crate::config::command_line::CommandLine;
 use crate::config::document::Document;
@@ -20,6 +19,8 @@ use crate::config::paths::{dirname, join};
 use crate::config::sections::{self, CtlOptions, Source};
 
 pub use gather::gather;
+pub use patience::Patience;
+use patience::read;
 
 /// Said on stderr by a supervisord of root's that searches for its file.
 pub const ROOT_SEARCHES: &str = "Supervisord is running as root and it is searching for its \
@@ -51,7 +52,8 @@ pub fn find(argv0: &str) -> Result<String, ConfigError> {
     found.ok_or(ConfigError::NoDefaultFile(paths))
 }
 
-/// Reads a configuration with all that it includes. Start-up, HUP and reread use this alone.
+/// Reads a configuration with all that it includes. Start-up, HUP and reread use this alone. The
+/// patience is for the main file; what is included has short shrift always.
 ///
 /// # Errors
 /// The first fault of the file, of an included one, or of the command line.
@@ -59,9 +61,10 @@ pub fn load(
     path: &str,
     command_line: &CommandLine,
     host: &dyn Host,
+    patience: Patience,
 ) -> Result<Options, ConfigError> {
     let mut document = Document::default();
-    document.add(&text(path)?, path)?;
+    document.add(&text(path, patience)?, path)?;
     let patterns = sections::include_patterns(Source { document: &document, file: path }, host)?;
     let mut notices = Vec::new();
     if let Some(patterns) = patterns {
@@ -83,26 +86,30 @@ pub fn load(
 /// The first fault of the file.
 pub fn load_ctl(path: &str, host: &dyn Host) -> Result<CtlOptions, ConfigError> {
     let mut document = Document::default();
-    document.add(&text(path)?, path)?;
+    document.add(&text(path, Patience::Endless)?, path)?;
     sections::load_ctl(Source { document: &document, file: path }, host)
 }
 
-fn text(path: &str) -> Result<String, ConfigError> {
+fn text(path: &str, patience: Patience) -> Result<String, ConfigError> {
     if !file::exists(Path::new(path)) {
         return Err(ConfigError::NotFound(path.to_owned()));
     }
-    let bytes = read(path).map_err(|_| ConfigError::NotReadable(path.to_owned()))?;
+    let bytes = read(path, patience).map_err(|error| unreadable(path, &error))?;
     utf8(bytes, path)
 }
 
-fn may_heal(error: &io::Error) -> bool {
-    errno::lacks_resources(error) || error.raw_os_error() == Some(libc::EIO)
+fn unreadable(path: &str, error: &io::Error) -> ConfigError {
+    match error.kind() {
+        io::ErrorKind::TimedOut if error.raw_os_error().is_none() => {
+            ConfigError::Unwritten(path.to_owned())
+        }
+        _ => ConfigError::NotReadable(path.to_owned()),
+    }
 }
 
-fn read(path: &str) -> io::Result<Vec<u8>> {
-    inject::restarted(Call::Open)?;
-    inject::restarted(Call::Read)?;
-    fs::read(path)
+fn may_heal(error: &io::Error) -> bool {
+    let late = error.kind() == io::ErrorKind::TimedOut;
+    late || errno::lacks_resources(error) || error.raw_os_error() == Some(libc::EIO)
 }
 
 fn utf8(bytes: Vec<u8>, path: &str) -> Result<String, ConfigError> {
@@ -117,7 +124,8 @@ fn utf8(bytes: Vec<u8>, path: &str) -> Result<String, ConfigError> {
 /// unless it can't be read just now: its programs would count as removed.
 ///
 /// # Errors
-/// A file can't be read for a lack of descriptors or memory, or a bad disk; a fault in it.
+/// A file can't be read for a lack of descriptors or memory, or a bad disk, or is a pipe whose data
+/// did not come; a fault in it.
 fn include(
     document: &mut Document,
     pattern: &str,
@@ -133,9 +141,9 @@ fn include(
     for file in files {
         let text = format!("Included extra file \"{file}\" during parsing");
         notices.push(Notice { level: NoticeLevel::Info, text });
-        match read(&file) {
+        match read(&file, Patience::Short) {
             Ok(bytes) => document.add(&utf8(bytes, &file)?, &file)?,
-            Err(error) if may_heal(&error) => return Err(ConfigError::NotReadable(file)),
+            Err(error) if may_heal(&error) => return Err(unreadable(&file, &error)),
             Err(_) => {}
         }
         document.expand_here(&sections::here(host, &file));

@@ -1,6 +1,13 @@
 //! Editing the configuration of a running daemon: reread, add, remove, update.
 
-use crate::support::{Setup, Side, TestDaemon};
+use std::process::Command;
+use std::{fs, thread};
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::support::{Setup, Side, TestDaemon, matches, run};
 
 const SLEEP: &str = "command=/bin/sleep 1000\nstartsecs=0";
 
@@ -158,4 +165,57 @@ fn included_files_are_read_again_too() {
     d.ctl(&["reread"]).expect("b: available\n", 0);
     d.ctl(&["update"]).expect("b: added process group\n", 0);
     d.wait_state("b", "RUNNING", 15);
+}
+
+/// A configuration can be written to the daemon as it starts, or as it is asked to read it again.
+#[test]
+fn a_configuration_out_of_a_fifo() {
+    let setup = Setup::new().program("a", SLEEP);
+    let (file, fifo) = (setup.write(), setup.path("fifo"));
+    mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    // Waits until somebody opens it.
+    let write = |text: String| {
+        let fifo = fifo.clone();
+        thread::spawn(move || fs::write(fifo, text).unwrap())
+    };
+    let writer = write(text.clone());
+    let mut d = setup.start_file(fifo.clone());
+    writer.join().unwrap();
+    d.config = file;
+    d.wait_state("a", "RUNNING", 15);
+    let pid = d.pid_of("a");
+    let writer = write(format!("{text}[program:b]\n{SLEEP}\n"));
+    d.ctl(&["reread"]).expect("b: available\n", 0);
+    writer.join().unwrap();
+    if !Side::ours_only("the original waits for a writer, and answers nobody") {
+        return;
+    }
+    let why = "could not read config file * it is no regular file, and nobody writes it to the end";
+    d.signal(Signal::SIGHUP);
+    d.wait_log(&format!("ERRO could not restart, everything goes on as it is: {why}"), 60);
+    let answer = d.ctl(&["reread"]);
+    let said = answer.stdout.trim_end();
+    assert!(matches(&format!("ERROR: CANT_REREAD: {why}"), said), "{answer:?}");
+    assert_eq!(d.pid_of("a"), pid);
+}
+
+#[test]
+fn an_included_fifo_without_a_writer_is_refused() {
+    if !Side::ours_only("the original waits for a writer, and does not start") {
+        return;
+    }
+    let setup = Setup::new().section("[include]\nfiles=*.more\n");
+    let file = setup.write();
+    mkfifo(&setup.path("fifo.more"), Mode::S_IRWXU).unwrap();
+    let why = "could not read config file * it is no regular file, and nobody writes it to the end";
+    let output = setup.run_path(&file, 60);
+    let said = output.stderr.lines().find(|line| line.starts_with("Error: ")).unwrap_or_default();
+    assert!(matches(&format!("Error: {why}"), said), "{output:?}");
+    assert!(said.contains("/fifo.more"), "{said}");
+    assert_eq!(output.code, 2);
+    let program = Side::Ours.supervisord();
+    let output = run(Command::new(program).args(["--check", "-c"]).arg(&file), 60);
+    assert!(output.stderr.contains("/fifo.more': nobody writes it to the end\n"), "{output:?}");
+    assert_eq!(output.code, 2);
 }

@@ -16,7 +16,7 @@ use crate::http::{Limits, pool};
 use crate::log::activity::{self, Logger, Setup, Sinks};
 use crate::log::rotating;
 use crate::process::state::SupervisorState;
-use crate::sys::config_files;
+use crate::sys::config_files::{self, Patience};
 use crate::sys::net::Listener;
 use crate::sys::users::Machine;
 
@@ -29,7 +29,9 @@ fn directory_with_server() -> (PathBuf, Arc<Server<Job>>, Logger) {
     let text = "[supervisord]\n[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = \
                 supervisor.rpcinterface:make_main_rpcinterface\n";
     std::fs::write(path("c.conf"), text).unwrap();
-    let options = config_files::load(&path("c.conf"), &CommandLine::default(), &Machine).unwrap();
+    let options =
+        config_files::load(&path("c.conf"), &CommandLine::default(), &Machine, Patience::Short)
+            .unwrap();
     let options = Arc::new(options);
     let (logger, queue) = Logger::new(LogLevel::Info);
     let target = MainLog::File(path("log"));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::rc::Rc;
 
+use super::patience::{Patience, read};
 use super::{is_magic, matches, text, utf8};
 use crate::config::document::{Document, Entry};
 use crate::config::error::ConfigError;
@@ -17,7 +18,7 @@ use crate::config::sections::{self, Problem, Source};
 /// # Errors
 /// The main file can't be read at all.
 pub fn gather(path: &str, host: &dyn Host) -> Result<(Document, Vec<Problem>), Problem> {
-    let text = text(path).map_err(|error| of_file(path, &error))?;
+    let text = text(path, Patience::Endless).map_err(|error| of_file(path, &error))?;
     let mut files = Files::default();
     files.add(&text, path);
     files.include(path, host);
@@ -106,7 +107,7 @@ impl Files {
 }
 
 fn read_included(file: &str, of_patterns: impl Fn(String) -> Problem) -> Result<String, Problem> {
-    let bytes = fs::read(file)
+    let bytes = read(file, Patience::Short)
         .map_err(|error| of_patterns(format!("could not read {}: {error}", quote(file))))?;
     utf8(bytes, file).map_err(|error| of_file(file, &error))
 }

@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 use crate::sys::users::Machine;
 
@@ -21,7 +23,8 @@ impl Dir {
 
     pub(super) fn load(&self, text: &str) -> Result<Options, String> {
         let path = self.file("main.conf", text);
-        load(&path, &CommandLine::default(), &Machine).map_err(|error| error.to_string())
+        load(&path, &CommandLine::default(), &Machine, Patience::Endless)
+            .map_err(|error| error.to_string())
     }
 
     /// The paths that a pattern names, without this directory.
@@ -63,7 +66,9 @@ fn the_default_places() {
 #[test]
 fn files_that_cannot_be_read() {
     let dir = Dir::new("unreadable");
-    let read = |path: &str| load(path, &CommandLine::default(), &Machine).unwrap_err().to_string();
+    let read = |path: &str| {
+        load(path, &CommandLine::default(), &Machine, Patience::Short).unwrap_err().to_string()
+    };
     let missing = format!("{}/none", dir.0);
     assert_eq!(read(&missing), format!("could not find config file {missing}"));
     assert_eq!(read(&dir.0), format!("could not read config file {}", dir.0));
