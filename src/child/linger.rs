@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::blind::Blind;
 use super::stream::{AGAIN, Amount, Stream};
 use super::thread::Job;
 use crate::sys::poll;
@@ -21,6 +22,8 @@ pub struct Lingering<'a> {
     pub streams: [Option<Box<Stream>>; 2],
     /// When it ends; `None`: with the last of those who write.
     pub until: Option<Instant>,
+    /// Whether it was told that waiting for it fails.
+    pub blind: Blind,
 }
 
 impl Lingering<'_> {
@@ -71,9 +74,8 @@ impl Lingering<'_> {
         let polled = poll::poll(&mut fds, timeout.into_iter().chain(again).min());
         let [waker, stdout, stderr] = match polled {
             Ok(_) => fds.map(|fd| fd.revents != 0),
-            // Without memory for it: from time to time. Nothing here blocks.
-            Err(_) => {
-                std::thread::sleep(AGAIN);
+            Err(error) => {
+                self.blind.rest(&error, self.job.speaker());
                 [true, takes_stdout, takes_stderr]
             }
         };

@@ -3,6 +3,7 @@
 //! had their time. It keeps no state, signals nobody and waits for no child.
 
 pub mod audience;
+pub mod blind;
 pub mod buffers;
 pub mod channel;
 pub mod command;

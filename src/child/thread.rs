@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::audience::Wanted;
+use super::blind::Blind;
 use super::buffers::Buffers;
 use super::channel::{Channel, Happening};
 use super::environment::Inherited;
@@ -321,15 +322,14 @@ struct Pump<'a> {
     unwritten: bool,
     /// Something of a listener was passed on while it had not been written everything.
     told_waiting: bool,
-    /// That waiting has failed was told.
-    told_blind: bool,
+    blind: Blind,
 }
 
 impl<'a> Pump<'a> {
     fn new(job: &'a Job, live: Live) -> Pump<'a> {
         let (pid, streams, stdin) = (live.pid, live.streams, live.stdin);
-        let (kept, told_blind) = (None, false);
-        Pump { job, pid, streams, stdin, kept, unwritten: false, told_waiting: false, told_blind }
+        let (kept, blind) = (None, Blind::default());
+        Pump { job, pid, streams, stdin, kept, unwritten: false, told_waiting: false, blind }
     }
 
     /// Until the child's pipes are drained.
@@ -387,22 +387,13 @@ impl<'a> Pump<'a> {
         match poll::poll(&mut fds, if fails { Some(AGAIN) } else { quiet }) {
             Ok(0) => self.give_back(),
             Ok(_) => {}
-            Err(error) => return self.wait_blindly(&error),
+            Err(error) => {
+                self.give_back();
+                self.blind.rest(&error, self.job.speaker());
+                return [true; 4];
+            }
         }
         fds.map(|fd| fd.revents != 0)
-    }
-
-    /// Without memory for a poll: looks at everything from time to time. None of it blocks.
-    fn wait_blindly(&mut self, error: &io::Error) -> [bool; 4] {
-        if !std::mem::replace(&mut self.told_blind, true) {
-            let (name, why) = (&self.job.program.name, errno::described(error));
-            let line =
-                format_args!("'{name}' is looked at in steps, as waiting for it fails: {why}");
-            self.job.logger().log(LogLevel::Error, line);
-        }
-        self.give_back();
-        std::thread::sleep(AGAIN);
-        [true; 4]
     }
 
     fn give_back(&mut self) {
@@ -495,8 +486,8 @@ impl<'a> Pump<'a> {
     fn lingering(self) -> Option<Lingering<'a>> {
         let is_open = self.streams.iter().flatten().any(|stream| stream.fd() >= 0);
         let until = Instant::now().checked_add(self.job.program.drain_timeout);
-        let Pump { job, pid, streams, .. } = self;
-        is_open.then_some(Lingering { job, pid, streams, until })
+        let Pump { job, pid, streams, blind, .. } = self;
+        is_open.then_some(Lingering { job, pid, streams, until, blind })
     }
 
     /// Whoever sends a listener its events must know when it may go on, and what was not written.

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -215,6 +216,38 @@ fn an_update_and_a_restart_leave_the_log_to_both() {
         let all = numbers(&d);
         (0..=last).all(|n| all.iter().filter(|other| **other == n).count() == 3).then_some(())
     });
+}
+
+#[test]
+fn where_waiting_fails_it_is_told_once_and_goes_on() {
+    let _turn = crate::alone();
+    let d = leaving("drain_timeout=300").start();
+    d.wait_state("a", "EXITED", 60);
+    wait_more(&d, "a.log");
+    // The kernel refuses to wait for more descriptors than a process may have.
+    let limit = |soft: &str| {
+        let pid = d.pid.to_string();
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &pid, &format!("--nofile={soft}:")]);
+        assert_eq!(support::run(&mut prlimit, 20).code, 0);
+    };
+    limit("2");
+    let line = "ERRO 'a' is looked at in steps, as waiting for it fails: [Errno 22] *";
+    d.wait_log(line, 60);
+    wait_more(&d, "a.log");
+    wait_more(&d, "a.log");
+    limit("1000");
+    // It waits again, and fails again.
+    wait_more(&d, "a.log");
+    limit("2");
+    wait_more(&d, "a.log");
+    wait_more(&d, "a.log");
+    limit("1000");
+    wait_more(&d, "a.log");
+    assert_eq!(d.count(line), 1);
+    let text = d.read("a.log");
+    let whole = text.rfind('\n').map_or("", |at| &text[..at]);
+    assert!(whole.lines().enumerate().all(|(n, line)| line == format!("number {n}")), "{text}");
 }
 
 #[test]
