@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::channel::{Channel, Happening};
 use super::thread::Job;
 use crate::config::options::LogLevel;
+use crate::counters::{OfProcess, Tally};
 use crate::log::child_log::{ChildLog, Speaker};
 use crate::log::shared::Holding;
 use crate::process::output::Output;
@@ -37,6 +38,16 @@ pub struct Stream {
     /// Not read before then, as reading has failed.
     again_at: Option<Instant>,
     told: bool,
+    /// What was left when the last attempt to drain it has failed.
+    unread: Option<Unread>,
+}
+
+/// Output that could not be read.
+#[derive(Debug)]
+struct Unread {
+    /// How much it is, if the system tells.
+    bytes: Option<usize>,
+    why: io::Error,
 }
 
 /// Told what was read of an output.
@@ -56,7 +67,8 @@ pub enum Amount {
 impl Stream {
     /// Takes the daemon's end of the pipe, made not to block.
     pub fn new(output: Output, pipe: OwnedFd, log: ChildLog) -> Stream {
-        Stream { output, pipe: Some(pipe), log, enlarged: false, again_at: None, told: false }
+        let (pipe, again_at, unread) = (Some(pipe), None, None);
+        Stream { output, pipe, log, enlarged: false, again_at, told: false, unread }
     }
 
     /// Its descriptor; -1 once it is closed.
@@ -76,18 +88,34 @@ impl Stream {
 
     /// The pipe could not be read, for no reason that a pipe has: it is no end of the output. Told
     /// once.
-    fn fail(&mut self, error: &io::Error, left: &str, speaker: Speaker<'_>) {
+    fn fail(&mut self, error: &io::Error, speaker: Speaker<'_>) {
         self.again_at = Instant::now().checked_add(AGAIN);
         if !std::mem::replace(&mut self.told, true) {
             let (name, output, why) = (speaker.name, self.output.name(), errno::described(error));
-            let line = format_args!("'{name}' {output} can't be read: {why}; {left}");
+            let line = format_args!("'{name}' {output} can't be read: {why}; it is tried again");
             speaker.logger.log(LogLevel::Error, line);
         }
     }
 
+    /// What was left is read by nobody any more.
+    fn lose(&mut self, speaker: Speaker<'_>, tally: &Tally) {
+        let Some(Unread { bytes, why }) = self.unread.take() else { return };
+        let what = match bytes {
+            Some(0) => return,
+            Some(bytes) => {
+                tally.add(OfProcess::LogBytesLost, bytes as u64);
+                format!("{bytes} bytes of it are lost")
+            }
+            None => "what is left of it is lost".to_owned(),
+        };
+        let (name, output, why) = (speaker.name, self.output.name(), errno::described(&why));
+        let line = format_args!("'{name}' {output} can't be read: {why}; {what}");
+        speaker.logger.log(LogLevel::Error, line);
+    }
+
     /// Reads until nothing is left or the turn is over.
     pub fn read(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) -> Amount {
-        self.again_at = None;
+        (self.again_at, self.unread) = (None, None);
         let Some(fd) = &self.pipe else { return Amount::End };
         for _ in 0..TURN {
             match pipe::read(fd, buffer) {
@@ -103,7 +131,7 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Amount::Little,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.fail(&error, "it is tried again", speaker);
+                    self.fail(&error, speaker);
                     return Amount::Little;
                 }
             }
@@ -114,6 +142,7 @@ impl Stream {
     /// Reads what was there when the child was reaped, and no more: others may hold the pipe
     /// and write on.
     pub fn drain(&mut self, buffer: &mut [u8], speaker: Speaker<'_>, heard: Heard<'_>) {
+        self.unread = None;
         let Some(fd) = &self.pipe else { return };
         // Who can't tell how much it is ends when there is none, or at what a pipe holds.
         let mut left = pipe::waiting(fd.as_fd()).unwrap_or(LARGE_PIPE as usize);
@@ -131,7 +160,12 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) if failed < DRAIN_TRIES => failed += 1,
-                Err(error) => return self.fail(&error, "what is left of it is lost", speaker),
+                Err(why) => {
+                    // What came since then is of others.
+                    let bytes = pipe::waiting(fd.as_fd()).ok().map(|bytes| bytes.min(left));
+                    self.unread = Some(Unread { bytes, why });
+                    return;
+                }
             }
         }
     }
@@ -177,6 +211,7 @@ impl Stream {
     /// Nothing more is to come, or wanted.
     pub fn close(&mut self, job: &Job, pid: i32) {
         let (channel, speaker) = (self.channel(job, pid), job.speaker());
+        self.lose(speaker, job.logs.tally());
         if self.pipe.take().is_some() {
             self.log.finish(speaker);
             speaker.logger.log(LogLevel::Debug, Happening::Closed(channel));
@@ -191,5 +226,70 @@ impl Stream {
         };
         let (fd, name, output) = (self.fd(), &job.program.name, self.output.name());
         Channel { kind, fd, pid, name, output }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::options::MainLog;
+    use crate::counters::Counters;
+    use crate::log::activity::{self, Logger, Setup, Sinks};
+    use crate::log::child_log::{Audience, Spoken, Target};
+    use crate::log::rotating::Limits;
+    use crate::log::shared::Slots;
+
+    struct Nobody;
+
+    impl Audience for Nobody {
+        fn wants_pieces(&self, _: Output) -> bool {
+            false
+        }
+
+        fn hear(&self, _: Output, _: Spoken<'_>) {}
+    }
+
+    #[test]
+    fn what_cannot_be_read_at_the_end_is_counted_and_told() {
+        let path = std::env::temp_dir().join(format!("minder-unread-{}", std::process::id()));
+        let target = MainLog::File(path.to_str().unwrap().to_owned());
+        let sinks = Sinks::open(&Setup { target, limits: Limits::new(0, 0), echo: false }).unwrap();
+        let (logger, queue) = Logger::new(LogLevel::Info);
+        activity::start(queue, sinks).unwrap();
+        let speaker = Speaker { name: "a", logger: &logger, audience: &Nobody };
+        let tally = Arc::new(Tally::new(Arc::new(Counters::default())));
+        let target = Target { file: None, syslog: false, capture: None, events: false };
+        let slots = Slots::default();
+        let open = (&target, &slots, &tally);
+        let log = ChildLog::open(Output::Stdout, open, false, false, speaker).unwrap();
+        // This end tells how much there is, and can't be read.
+        let pipe = pipe::pipe().unwrap();
+        pipe::write(&pipe.write, b"0123456789").unwrap();
+        let mut stream = Stream::new(Output::Stdout, pipe.write.try_clone().unwrap(), log);
+        for more in [true, false] {
+            stream.drain(&mut [0; 64], speaker, &|_, _| {});
+            if more {
+                // Others may still write, so it is read on.
+                assert_eq!(stream.read(&mut [0; 64], speaker, &|_, _| {}), Amount::Little);
+                stream.lose(speaker, &tally);
+                assert_eq!(tally.of(OfProcess::LogBytesLost), 0);
+            }
+        }
+        pipe::write(&pipe.write, b"of others").unwrap();
+        stream.lose(speaker, &tally);
+        stream.lose(speaker, &tally);
+        assert_eq!(tally.of(OfProcess::LogBytesLost), 10);
+        logger.flush(Duration::from_secs(60));
+        let text = fs::read_to_string(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let lines: Vec<&str> = text.lines().map(|line| &line[24..]).collect();
+        let why = "ERRO 'a' stdout can't be read: [Errno 9] Bad file number";
+        assert_eq!(
+            lines,
+            [format!("{why}; it is tried again"), format!("{why}; 10 bytes of it are lost")]
+        );
     }
 }
