@@ -170,11 +170,12 @@ impl Stream {
         }
     }
 
-    /// Whether somebody may still write to it.
+    /// Whether somebody may still write to it; true as well where nobody can tell.
     pub fn is_open(&self) -> bool {
         let mut fds = [poll::entry(self.fd(), poll::IN)];
-        let known = self.fd() >= 0 && poll::poll(&mut fds, Some(Duration::ZERO)).is_ok();
-        known && fds.iter().all(|fd| fd.revents & (poll::IN | poll::HUP) != poll::HUP)
+        let told = poll::poll(&mut fds, Some(Duration::ZERO)).is_ok();
+        let is_over = told && fds.iter().all(|fd| fd.revents & (poll::IN | poll::HUP) == poll::HUP);
+        self.fd() >= 0 && !is_over
     }
 
     /// From now on only whole lines go to its log, and none into those of a later child.

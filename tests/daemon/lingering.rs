@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use crate::support::{self, Setup, TestDaemon, wait_for};
 
@@ -218,19 +221,42 @@ fn an_update_and_a_restart_leave_the_log_to_both() {
     });
 }
 
+/// The kernel refuses to wait for more descriptors than a process may have.
+fn limit_waiting(d: &TestDaemon, soft: &str) {
+    let mut prlimit = Command::new("prlimit");
+    prlimit.args(["--pid", &d.pid.to_string(), &format!("--nofile={soft}:")]);
+    assert_eq!(support::run(&mut prlimit, 60).code, 0);
+}
+
+#[test]
+fn output_is_not_over_where_nobody_can_tell() {
+    let _turn = crate::alone();
+    let d = Setup::new()
+        .script("leaves", LEAVES)
+        .program(
+            "a",
+            "command=%(here)s/leaves %(here)s/end 1000\nstartsecs=0\nautorestart=false\n\
+             drain_timeout=300\nstdout_logfile=%(here)s/a.log",
+        )
+        .start();
+    d.wait_state("a", "RUNNING", 60);
+    wait_more(&d, "a.log");
+    let pid = d.pid_of("a");
+    limit_waiting(&d, "0");
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    d.wait_log("WARN exited: a *", 60);
+    limit_waiting(&d, "1000");
+    wait_more(&d, "a.log");
+    wait_more(&d, "a.log");
+}
+
 #[test]
 fn where_waiting_fails_it_is_told_once_and_goes_on() {
     let _turn = crate::alone();
     let d = leaving("drain_timeout=300").start();
     d.wait_state("a", "EXITED", 60);
     wait_more(&d, "a.log");
-    // The kernel refuses to wait for more descriptors than a process may have.
-    let limit = |soft: &str| {
-        let pid = d.pid.to_string();
-        let mut prlimit = Command::new("prlimit");
-        prlimit.args(["--pid", &pid, &format!("--nofile={soft}:")]);
-        assert_eq!(support::run(&mut prlimit, 20).code, 0);
-    };
+    let limit = |soft| limit_waiting(&d, soft);
     limit("2");
     let line = "ERRO 'a' is looked at in steps, as waiting for it fails: [Errno 22] *";
     d.wait_log(line, 60);
