@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::{leftovers, limits};
 use crate::config::command_line::CommandLine;
 use crate::config::error::ConfigError;
-use crate::config::options::{LogLevel, OnLeftover, Options, Supervisord};
+use crate::config::options::{HttpServer, LogLevel, OnLeftover, Options, Supervisord};
 use crate::coordinator::prepare::{self, Next};
 use crate::coordinator::run::Prepare;
 use crate::coordinator::view::View;
@@ -14,7 +14,7 @@ use crate::http::methods::Reload;
 use crate::log::activity::{Logger, Sinks};
 use crate::sys::config_files::{self, Patience};
 use crate::sys::limits::ForChildren;
-use crate::sys::net::Listener;
+use crate::sys::net::{ListenError, Listener};
 use crate::sys::state_file::StateFile;
 use crate::sys::users::Machine;
 use crate::sys::{privileges, stdout};
@@ -109,18 +109,7 @@ impl Restart {
         let listeners: Result<Vec<Listener>, String> = options
             .servers
             .iter()
-            .map(|server| {
-                let say = &mut |line: &str| stdout::complain(line);
-                if let Some(same) = open.iter().find(|listener| listener.serves(server)) {
-                    return Ok(same.reconfigured(server));
-                }
-                // Another host on a port of ours: the old listener goes when the new one comes.
-                let opened = match open.iter().find(|listener| listener.has_port_of(server)) {
-                    Some(old) => Listener::open_in_place_of(server, old),
-                    None => Listener::open(server, say),
-                };
-                opened.map_err(|error| error.to_string())
-            })
+            .map(|server| listener(server, &open).map_err(|error| error.to_string()))
             .collect();
         let setup = super::log_setup(&options);
         let sinks = Sinks::open(&setup).map_err(|error| super::log_failure(&setup, &error))?;
@@ -144,5 +133,19 @@ impl Restart {
         let taken = leftovers::take(main, &self.logger)?;
         known.extend(taken.as_ref().map(Arc::downgrade));
         Ok(taken)
+    }
+}
+
+/// The listener of a section: one that is open, if it listens there.
+fn listener(server: &HttpServer, open: &[Listener]) -> Result<Listener, ListenError> {
+    for same in open {
+        if same.serves(server)? {
+            return Ok(same.reconfigured(server));
+        }
+    }
+    // Another host on a port of ours: the old listener goes when the new one comes.
+    match open.iter().find(|listener| listener.has_port_of(server)) {
+        Some(old) => Listener::open_in_place_of(server, old),
+        None => Listener::open(server, &mut |line: &str| stdout::complain(line)),
     }
 }

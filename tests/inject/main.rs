@@ -22,6 +22,7 @@ mod client;
 mod plan;
 mod run;
 mod scenario;
+mod words;
 
 use std::{
     collections::BTreeMap,

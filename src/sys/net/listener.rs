@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -172,17 +172,24 @@ impl Listener {
 
     /// Whether that section means the place where this socket listens already. A unix socket
     /// whose path was removed or taken by another serves nobody.
-    pub fn serves(&self, server: &HttpServer) -> bool {
+    ///
+    /// # Errors
+    /// Nobody can tell: to open it would find this one, and take it for that of another program.
+    pub fn serves(&self, server: &HttpServer) -> Result<bool, ListenError> {
         match &server.address {
             ServerAddress::Unix { file, .. } => {
                 let made = self.socket.path.as_ref().filter(|(path, _)| path == file);
-                made.is_some_and(|(path, made)| {
-                    unix::identity(path).is_ok_and(|found| found == *made)
-                })
+                let Some((path, made)) = made else { return Ok(false) };
+                match unix::identity(path) {
+                    Ok(found) => Ok(found == *made),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                    Err(error) => Err(ListenError::Socket(error)),
+                }
             }
+            ServerAddress::Inet { .. } if self.info.is_unix() => Ok(false),
             ServerAddress::Inet { host, port } => {
-                let wanted = tcp::resolve(host, *port).ok();
-                wanted.is_some() && wanted == self.tcp_address()
+                let wanted = tcp::resolve(host, *port).map_err(ListenError::Socket)?;
+                Ok(self.tcp_address() == Some(wanted))
             }
         }
     }
@@ -245,9 +252,7 @@ impl Listener {
         if self.info.is_unix() {
             return None;
         }
-        inject::fail(Call::Dup).ok()?;
-        let copy = self.socket.fd.try_clone().ok()?;
-        TcpListener::from(copy).local_addr().ok()
+        tcp::address_of(&self.socket.fd).ok()
     }
 
     /// Takes one connection, close-on-exec. It is not set non-blocking: each call here says

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{self, AddressFamily, SockaddrIn, SockaddrIn6, sockopt};
+use nix::sys::socket::{self, AddressFamily, SockaddrIn, SockaddrIn6, SockaddrStorage, sockopt};
 
 use super::{BACKLOG, ListenError, listen, new_socket};
 use crate::sys::inject::{self, Call};
@@ -55,6 +55,14 @@ fn ready(fd: OwnedFd) -> Result<OwnedFd, ListenError> {
     let fd = OwnedFd::from(stream);
     listen(&fd, BACKLOG)?;
     Ok(fd)
+}
+
+/// Where a socket is bound. Takes no descriptor, so that a lack of them does not hide it.
+pub(super) fn address_of(fd: &OwnedFd) -> io::Result<SocketAddr> {
+    let bound: SockaddrStorage = socket::getsockname(fd.as_raw_fd())?;
+    let v4 = bound.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+    let v6 = bound.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into()));
+    v4.or(v6).ok_or_else(|| io::Error::from(Errno::EAFNOSUPPORT))
 }
 
 /// An empty host means every IPv4 interface; a name with both kinds of address means IPv4.

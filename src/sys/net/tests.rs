@@ -133,7 +133,7 @@ fn reconfigured_keeps_the_socket() {
     let file = dir.join("s.sock");
     let first = open(&unix(file.to_str().unwrap(), 0o700)).0.unwrap();
     let wider = unix(file.to_str().unwrap(), 0o770);
-    assert!(first.serves(&wider));
+    assert!(first.serves(&wider).unwrap());
     let second = first.reconfigured(&wider);
     second.settle().unwrap();
     assert_eq!(first.as_raw_fd(), second.as_raw_fd());
