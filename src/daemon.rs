@@ -486,7 +486,7 @@ fn write_pidfile(pidfile: Option<&mut Pidfile>, path: &str, logger: &Logger) {
 /// After a restart the pidfile may be another one; the old one goes when the new one is there.
 fn move_pidfile(held: Option<Pidfile>, path: &str, logger: &Logger) -> Option<Pidfile> {
     let mut held = match held {
-        Some(held) if held.path() == Path::new(path) && held.is_in_place() => Some(held),
+        Some(held) if is_still(&held, path, logger) => Some(held.under(Path::new(path))),
         held => match take_pidfile(path, logger) {
             Ok(Some(new)) => {
                 if let Some(old) = held {
@@ -503,6 +503,21 @@ fn move_pidfile(held: Option<Pidfile>, path: &str, logger: &Logger) -> Option<Pi
     };
     write_pidfile(held.as_mut(), path, logger);
     held
+}
+
+/// Whether the pidfile of that name is the one that is held: to take it again would find our own
+/// lock, and take it for that of another daemon.
+fn is_still(held: &Pidfile, path: &str, logger: &Logger) -> bool {
+    match held.is_at(Path::new(path)) {
+        Ok(is_at) => is_at,
+        Err(error) if held.path() == Path::new(path) => {
+            let why = errno::described(&error);
+            let line = format_args!("pidfile {path} can't be looked at and is kept: {why}");
+            logger.log(LogLevel::Warn, line);
+            true
+        }
+        Err(_) => false,
+    }
 }
 
 fn is_same(old: &Arc<StateFile>, new: Option<&Arc<StateFile>>) -> bool {

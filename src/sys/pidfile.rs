@@ -88,8 +88,23 @@ impl Pidfile {
     }
 
     /// Whether its name still leads to the file that is locked.
-    pub fn is_in_place(&self) -> bool {
+    fn is_in_place(&self) -> bool {
         !file::was_replaced(&self.path, &self.file)
+    }
+
+    /// Whether that name leads to it. Another name than it was taken by can: the directory's, say,
+    /// and a link's.
+    ///
+    /// # Errors
+    /// Nobody can tell.
+    pub fn is_at(&self, path: &Path) -> io::Result<bool> {
+        file::leads_to(path, &self.file)
+    }
+
+    /// The same, known by that name from now on.
+    #[must_use]
+    pub fn under(self, path: &Path) -> Pidfile {
+        Pidfile { path: path.to_owned(), ..self }
     }
 
     /// Where it is.

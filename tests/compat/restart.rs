@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use nix::sys::signal::Signal;
 
@@ -105,4 +105,33 @@ fn a_refused_restart_changes_nothing() {
     d.wait_log("ERRO could not restart, everything goes on as it is: *", 15);
     assert_eq!(mode(), before);
     assert_eq!(d.state("a"), "RUNNING");
+}
+
+/// What the daemon holds itself is not taken for another's.
+#[test]
+fn a_pidfile_by_another_name_is_the_same_one() {
+    if !Side::ours_only("the original does not lock its pidfile") {
+        return;
+    }
+    let d = Setup::new().program("a", SLEEP).start();
+    let pid = format!("{}\n", d.pid);
+    let restart = |times: usize| {
+        d.signal(Signal::SIGHUP);
+        wait_for("the restart", 60, || (d.count(STARTED) >= times).then_some(()));
+    };
+    symlink(".", d.path("here")).unwrap();
+    d.edit("/d.pid", "/here/d.pid");
+    restart(2);
+    assert_eq!(d.read("d.pid"), pid);
+    // What can't be looked at is what it was.
+    fs::rename(d.path("d.pid"), d.path("away")).unwrap();
+    symlink("d.pid", d.path("d.pid")).unwrap();
+    restart(3);
+    d.wait_log("WARN pidfile */here/d.pid can't be looked at and is kept: [Errno 40] *", 60);
+    // It was taken away: another one is made.
+    fs::remove_file(d.path("d.pid")).unwrap();
+    restart(4);
+    assert_eq!(d.read("d.pid"), pid);
+    assert_eq!(d.count("CRIT another *"), 0);
+    assert_eq!(d.count("CRIT could not write *"), 0);
 }

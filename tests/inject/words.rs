@@ -12,9 +12,10 @@ use crate::{
 };
 
 /// The scenario, the thread, the call, each of which fails in turn, and how; what is not so then.
-const ROWS: [(&str, &str); 2] = [
+const ROWS: [(&str, &str); 3] = [
     ("reload/files/dup/EMFILE/ever", "already listening"),
     ("reload/files/stat/EIO/once", "already listening"),
+    ("reload/daemon/stat/EIO/once", "another supervisord"),
 ];
 
 /// Calls of a row that are tried.
