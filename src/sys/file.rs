@@ -56,9 +56,15 @@ pub fn open_append(path: &Path, mode: Mode) -> io::Result<Appended> {
         OpenOptions::new().append(true).create(true).mode(bits).custom_flags(flags).open(path)?;
     let file = seats::out_of_the_way(file);
     let meta = state_of(&file)?;
-    let seekable = inject::fail(Call::Seek).and_then(|()| (&file).stream_position()).is_ok();
+    let position = inject::fail(Call::Seek).and_then(|()| (&file).stream_position());
+    let seekable = has_places(&position);
     let (size, regular, named) = (meta.len(), meta.file_type().is_file(), meta.nlink() > 0);
     Ok(Appended { file, size, regular, named, seekable })
+}
+
+/// Only ESPIPE says that there are none; a bad disk, say, tells nothing of the kind.
+fn has_places(position: &io::Result<u64>) -> bool {
+    !position.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ESPIPE))
 }
 
 /// Looks at an open file.
@@ -294,6 +300,19 @@ pub fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_has_no_places_and_a_bad_disk_has() {
+        let path = std::env::temp_dir().join(format!("minder-places-{}", std::process::id()));
+        let pipe = crate::sys::pipe::pipe().unwrap();
+        let of_pipe = format!("/proc/self/fd/{}", pipe.write.as_raw_fd());
+        let seekable = |path: &Path| open_append(path, Mode::Usual).unwrap().seekable;
+        assert!(seekable(&path) && seekable(Path::new("/dev/null")));
+        assert!(!seekable(Path::new(&of_pipe)));
+        fs::remove_file(&path).unwrap();
+        let failed = |number| has_places(&Err(io::Error::from_raw_os_error(number)));
+        assert!(failed(libc::EIO) && !failed(libc::ESPIPE) && has_places(&Ok(0)));
+    }
 
     #[test]
     fn a_directory_is_marked_by_number() {

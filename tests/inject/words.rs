@@ -12,10 +12,11 @@ use crate::{
 };
 
 /// The scenario, the thread, the call, each of which fails in turn, and how; what is not so then.
-const ROWS: [(&str, &str); 3] = [
+const ROWS: [(&str, &str); 4] = [
     ("reload/files/dup/EMFILE/ever", "already listening"),
     ("reload/files/stat/EIO/once", "already listening"),
     ("reload/daemon/stat/EIO/once", "another supervisord"),
+    ("start/child/seek/EIO/once", "has no size"),
 ];
 
 /// Calls of a row that are tried.
