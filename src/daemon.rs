@@ -48,7 +48,7 @@ use crate::sys::net::Listener;
 use crate::sys::pidfile::{Pidfile, Taken};
 use crate::sys::state_file::StateFile;
 use crate::sys::users::Machine;
-use crate::sys::{errno, heap, inject, privileges, seats, signals, syslog};
+use crate::sys::{errno, heap, inject, privileges, seats, signals, stdout, syslog};
 
 /// Said when root runs the daemon without having asked for it.
 const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no \
@@ -161,6 +161,9 @@ impl Ready {
         // Until here errors name the file as the user did.
         let place = place.absolute();
         let main = &options.supervisord;
+        if main.nodaemon && !main.silent {
+            stdout::open_anew();
+        }
         let (logger, queue) = Logger::new(main.loglevel);
         let mut told: Vec<Notice> = assume_user(&options)?.into_iter().collect();
         told.extend(limits::ensure(&options)?);

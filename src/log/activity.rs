@@ -331,7 +331,10 @@ impl Writer {
             self.unprinted += unprinted;
             let count = &self.shared.losses.bytes_not_printed;
             count.fetch_add(unprinted as u64, Ordering::Relaxed);
-            self.tell_of_unprinted();
+            // A terminal may say that it has room, and have too little for a line.
+            if unprinted == 0 {
+                self.tell_of_unprinted();
+            }
         }
         for trouble in troubles {
             self.tell(&trouble);

@@ -1,16 +1,80 @@
 //! The daemon's own stdout, which somebody may have stopped reading, and its stderr.
 #![allow(unsafe_code)]
 
-use std::io::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write as _};
+use std::os::fd::{BorrowedFd, RawFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::inject::{self, Call};
-use super::poll;
+use super::{file, poll, seats};
 
-const FD: i32 = 1;
+const FD: RawFd = 1;
 
-/// What a pipe that has room takes without blocking.
+/// What a pipe that has room takes without blocking, if nobody else writes to it.
 const PIECE: usize = 4096;
+
+/// How stdout is written without blocking. Whether its descriptor blocks is no business of ours:
+/// the open file is shared with whoever started us, and others may write to it as well, so that the
+/// room that was there is gone a moment later.
+#[derive(Debug)]
+enum Way {
+    /// A pipe or a terminal, by an open file of our own, which does not block.
+    Own(File),
+    /// A socket, which is told at each call not to block.
+    Socket,
+    /// A file, or what can't be opened anew: after a look whether there is room.
+    Shared,
+}
+
+static WAY: OnceLock<Way> = OnceLock::new();
+
+impl Way {
+    fn to(fd: RawFd) -> Way {
+        // SAFETY: used while the descriptor is open; one that is not is an error.
+        let stdout = unsafe { BorrowedFd::borrow_raw(fd) };
+        let path = format!("/proc/self/fd/{fd}");
+        let Ok(found) = file::look_at(path.as_ref()) else { return Way::Shared };
+        let kind = found.file_type();
+        if kind.is_socket() {
+            return Way::Socket;
+        }
+        if !kind.is_fifo() && !stdout.is_terminal() {
+            return Way::Shared;
+        }
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        let opened = inject::restarted(Call::Open)
+            .and_then(|()| OpenOptions::new().write(true).custom_flags(flags).open(path));
+        opened.map_or(Way::Shared, |file| Way::Own(seats::out_of_the_way(file)))
+    }
+
+    fn write(&self, fd: RawFd, data: &[u8]) -> io::Result<usize> {
+        let (start, len) = (data.as_ptr().cast(), data.len());
+        let written = match self {
+            Way::Own(file) => return super::pipe::write(file, data),
+            Way::Socket => {
+                inject::fail(Call::Write)?;
+                let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+                // SAFETY: pointer and length of one slice.
+                unsafe { libc::send(fd, start, len, flags) }
+            }
+            Way::Shared => {
+                inject::fail(Call::Write)?;
+                // SAFETY: pointer and length of one slice.
+                unsafe { libc::write(fd, start, len) }
+            }
+        };
+        usize::try_from(written).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+/// Finds the way to write it: before the daemon becomes another user, who could not open what
+/// belongs to this one. Not in a daemon that leaves its terminal, which would stay open.
+pub fn open_anew() {
+    let _ = WAY.set(Way::to(FD));
+}
 
 /// Whether a write would not block.
 pub fn has_room() -> bool {
@@ -18,22 +82,17 @@ pub fn has_room() -> bool {
     poll::poll(&mut fds, Some(Duration::ZERO)).is_ok_and(|ready| ready > 0)
 }
 
-/// Prints as much as goes without blocking; how many bytes did not go. The descriptor is shared
-/// with others, so it can't be made not to block.
+/// Prints as much as goes without blocking; how many bytes did not go.
 pub fn print(text: &[u8]) -> usize {
+    let way = WAY.get().unwrap_or(&Way::Shared);
     let mut left = text;
     while !left.is_empty() {
         if !has_room() {
             return left.len();
         }
-        let piece = left.get(..PIECE).unwrap_or(left);
-        if inject::fail(Call::Write).is_err() {
-            return 0;
-        }
-        // SAFETY: pointer and length of one slice.
-        let written = unsafe { libc::write(FD, piece.as_ptr().cast(), piece.len()) };
-        match usize::try_from(written) {
+        match way.write(FD, left.get(..PIECE).unwrap_or(left)) {
             Ok(written) => left = left.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return left.len(),
             // Nobody can be told of it but by the log itself, which goes on.
             Err(_) => return 0,
         }
@@ -47,4 +106,75 @@ pub fn complain(line: &str) {
         return;
     }
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use nix::pty::openpty;
+
+    use super::*;
+    use crate::sys::pipe;
+
+    /// Writes until there is no room, which others had a moment ago; how much went.
+    fn fill(fd: RawFd) -> usize {
+        let way = Way::to(fd);
+        assert!(!matches!(way, Way::Shared));
+        let mut count = 0;
+        loop {
+            match way.write(fd, &[b'x'; PIECE]) {
+                Ok(written) => count += written,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    return count;
+                }
+            }
+        }
+    }
+
+    /// Whoever shares the open file finds it as it was.
+    fn blocks(fd: RawFd) -> bool {
+        // SAFETY: the caller has it open.
+        let flags = fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_GETFL).unwrap();
+        !OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK)
+    }
+
+    #[test]
+    fn a_full_pipe_is_not_waited_for() {
+        let pipe = pipe::pipe().unwrap();
+        let fd = pipe.write.as_raw_fd();
+        let count = fill(fd);
+        assert!(blocks(fd));
+        drop(pipe.write);
+        let mut text = Vec::new();
+        File::from(pipe.read).read_to_end(&mut text).unwrap();
+        assert_eq!(text.len(), count, "it ended with the last of both");
+    }
+
+    #[test]
+    fn nor_is_a_socket_or_a_terminal() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        assert!(fill(ours.as_raw_fd()) > 0 && blocks(ours.as_raw_fd()));
+        let terminal = openpty(None, None).unwrap();
+        let fd = terminal.slave.as_raw_fd();
+        assert!(fill(fd) > 0 && blocks(fd));
+    }
+
+    #[test]
+    fn a_file_is_written_where_it_stands() {
+        let path = std::env::temp_dir().join(format!("minder-stdout-{}", std::process::id()));
+        let file = File::create(&path).unwrap();
+        let fd = file.as_raw_fd();
+        let way = Way::to(fd);
+        assert!(matches!(way, Way::Shared));
+        (&file).write_all(b"before\n").unwrap();
+        assert_eq!(way.write(fd, b"line\n").unwrap(), 5);
+        (&file).write_all(b"after\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "before\nline\nafter\n");
+        std::fs::remove_file(&path).unwrap();
+    }
 }
