@@ -62,6 +62,8 @@ struct Chaos {
     listens: bool,
     children: BTreeMap<(ProcessId, SpawnNumber), Child>,
     states: BTreeMap<ProcessId, ProcessState>,
+    /// Processes that were UNKNOWN when they were removed.
+    given_up: BTreeSet<ProcessId>,
     /// Sockets that are open.
     open: BTreeSet<SocketId>,
     pids: i32,
@@ -87,6 +89,7 @@ impl Chaos {
             listens,
             children: BTreeMap::new(),
             states: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             open: BTreeSet::new(),
             pids: 0,
             requests: 0,
@@ -125,6 +128,7 @@ impl Chaos {
                 events.extend(self.perform(effect));
             }
         }
+        self.check_children();
         self.check_waiters();
         self.check_sockets();
     }
@@ -149,12 +153,18 @@ impl Chaos {
             }
             Effect::Removed(members) => {
                 for id in members {
-                    assert!(self.states.remove(&id).is_none_or(ProcessState::is_stopped));
+                    let state = self.states.remove(&id).unwrap_or(ProcessState::Stopped);
+                    assert!(state.is_stopped());
+                    self.given_up.extend((state == ProcessState::Unknown).then_some(id));
                 }
             }
             Effect::Finished(state) => {
                 assert_eq!(state, self.world.state());
                 assert!(self.states.values().all(|state| state.is_stopped()));
+                for (process, _) in self.alive().map(|(child, _)| child) {
+                    let state = self.states.get(process);
+                    assert_eq!(state, Some(&ProcessState::Unknown), "{process:?} is left behind");
+                }
                 self.finished += 1;
             }
         }
@@ -210,6 +220,23 @@ impl Chaos {
             assert_eq!(self.children.get(&child).copied(), Some(Child::Alive(pid)), "{effects:?}");
             assert!(pids.insert(pid), "two have the pid {pid}");
             assert!(!member.process.is_spawning(), "a child is made beside {pid}");
+        }
+    }
+
+    /// The children that live, and their pids. One that could not be signalled may be given up.
+    fn alive(&self) -> impl Iterator<Item = (&(ProcessId, SpawnNumber), i32)> {
+        self.children.iter().filter_map(|(child, state)| match state {
+            Child::Alive(pid) if !self.given_up.contains(&child.0) => Some((child, *pid)),
+            _ => None,
+        })
+    }
+
+    /// Every child that lives is told of.
+    fn check_children(&self) {
+        for ((process, spawn), pid) in self.alive() {
+            let known = self.world.member(*process).map(|member| &member.process);
+            let known = known.filter(|process| process.spawn_number() == *spawn);
+            assert_eq!(known.and_then(Process::pid), Some(pid), "{process:?} is forgotten");
         }
     }
 
@@ -354,9 +381,15 @@ fn live(seed: u64, clock: WallClock, listens: bool) -> Chaos {
     chaos
 }
 
+/// Where the lives begin to differ: `MINDER_SEED` makes others.
+fn first_seed() -> u64 {
+    std::env::var("MINDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
+}
+
 #[test]
 fn whatever_happens_everybody_is_answered_once_and_everything_stops() {
-    let lives = (1..=200).map(|seed| live(seed, WallClock::Jumping, seed % 2 == 0));
+    let lives =
+        (first_seed()..).take(200).map(|seed| live(seed, WallClock::Jumping, seed % 2 == 0));
     let sent: u32 = lives.map(|life| life.sent).sum();
     // Else the listeners would show nothing.
     assert!(sent > 300, "{sent}");
@@ -364,7 +397,7 @@ fn whatever_happens_everybody_is_answered_once_and_everything_stops() {
 
 #[test]
 fn the_wall_clock_decides_nothing() {
-    for seed in 1..=40_u64 {
+    for seed in (first_seed()..).take(40) {
         let [steady, jumping] =
             [WallClock::Steady, WallClock::Jumping].map(|clock| live(seed, clock, false));
         assert!(jumping.wall < Duration::from_secs(1) || jumping.wall != steady.wall);
