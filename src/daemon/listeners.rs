@@ -15,8 +15,17 @@ pub(super) fn open(options: &Options) -> Result<Vec<Listener>, String> {
     let say = &mut |line: &str| {
         let _ = writeln!(io::stderr(), "{line}");
     };
-    let open = |server| Listener::open(server, say).map_err(|error| error.to_string());
-    options.servers.iter().map(open).collect()
+    let mut opened: Vec<Listener> = Vec::new();
+    for server in &options.servers {
+        let beside: Vec<_> = opened.iter().filter(|other| other.leaves_room_to(server)).collect();
+        let listener = if beside.is_empty() {
+            Listener::open(server, say)
+        } else {
+            Listener::open_beside(server, &beside)
+        };
+        opened.push(listener.map_err(|error| error.to_string())?);
+    }
+    Ok(opened)
 }
 
 /// Listeners that stay take mode and owner of their sections once nothing can fail any more.

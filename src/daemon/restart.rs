@@ -106,11 +106,7 @@ impl Restart {
             privileges::may_become(user)?;
         }
         let open = self.lock().clone();
-        let listeners: Result<Vec<Listener>, String> = options
-            .servers
-            .iter()
-            .map(|server| listener(server, &open).map_err(|error| error.to_string()))
-            .collect();
+        let listeners = listeners(&options.servers, &open).map_err(|error| error.to_string());
         let setup = super::log_setup(&options);
         let sinks = Sinks::open(&setup).map_err(|error| super::log_failure(&setup, &error))?;
         let listeners = listeners?;
@@ -136,16 +132,34 @@ impl Restart {
     }
 }
 
-/// The listener of a section: one that is open, if it listens there.
-fn listener(server: &HttpServer, open: &[Listener]) -> Result<Listener, ListenError> {
+/// Those of these sections.
+fn listeners(servers: &[HttpServer], open: &[Listener]) -> Result<Vec<Listener>, ListenError> {
+    let mut ready = Vec::new();
+    for server in servers {
+        ready.push(listener(server, open, &ready)?);
+    }
+    Ok(ready)
+}
+
+/// The listener of a section: one that is open, if it listens there; `ready`: those of sections
+/// before it.
+fn listener(
+    server: &HttpServer,
+    open: &[Listener],
+    ready: &[Listener],
+) -> Result<Listener, ListenError> {
     for same in open {
         if same.serves(server)? {
             return Ok(same.reconfigured(server));
         }
     }
     // Another host on a port of ours: the old listener goes when the new one comes.
-    match open.iter().find(|listener| listener.has_port_of(server)) {
-        Some(old) => Listener::open_in_place_of(server, old),
-        None => Listener::open(server, &mut |line: &str| stdout::complain(line)),
+    let old = open.iter().filter(|old| old.has_port_of(server));
+    let beside = ready.iter().filter(|other| other.leaves_room_to(server));
+    let ours: Vec<&Listener> = old.chain(beside).collect();
+    if ours.is_empty() {
+        Listener::open(server, &mut |line: &str| stdout::complain(line))
+    } else {
+        Listener::open_beside(server, &ours)
     }
 }

@@ -1,12 +1,13 @@
 //! SIGHUP: what was removed is made again, what is new is taken.
 
 use std::fs;
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Setup, Side, free_port, root, wait_for};
+use crate::support::{Setup, Side, free_port, root, rpc, wait_for};
 
 const SLEEP: &str = "command=/bin/sleep 1000\nstartsecs=0";
 const STARTED: &str = "INFO supervisord started with pid *";
@@ -134,4 +135,43 @@ fn a_pidfile_by_another_name_is_the_same_one() {
     assert_eq!(d.read("d.pid"), pid);
     assert_eq!(d.count("CRIT another *"), 0);
     assert_eq!(d.count("CRIT could not write *"), 0);
+}
+
+#[test]
+fn one_port_serves_both_kinds_of_address() {
+    if !Side::ours_only("the original knows IPv4 alone") {
+        return;
+    }
+    if TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: there is no IPv6 here");
+        return;
+    }
+    let port = free_port();
+    let section = |name: &str, host: &str| {
+        format!("[inet_http_server{name}]\nport={host}:{port}\nusername=u{name}\npassword=p\n")
+    };
+    let v4 = section("4", "127.0.0.1");
+    let d = Setup::new().section(&format!("{}{v4}", section("6", "[::]"))).start();
+    let served = |host: &str, user: &str| {
+        let login = rpc::base64(&format!("{user}:p"));
+        let mut stream = TcpStream::connect((host, port)).unwrap();
+        let head = format!("GET /ok.html HTTP/1.0\r\nAuthorization: Basic {login}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.starts_with("HTTP/1.0 200")
+    };
+    assert!(served("127.0.0.1", "u4") && served("::1", "u6"));
+    // Alone it serves IPv4 as well; and room is made for the other again.
+    for (from, to, user) in [(v4.as_str(), "", "u6"), ("[supervisord]", "[supervisord]", "u4")] {
+        let before = d.count(STARTED);
+        d.edit(from, to);
+        if user == "u4" {
+            d.append(&v4);
+        }
+        d.signal(Signal::SIGHUP);
+        wait_for("the restart", 60, || (d.count(STARTED) > before).then_some(()));
+        wait_for("its own user", 60, || served("127.0.0.1", user).then_some(()));
+        assert!(served("::1", "u6"));
+    }
 }

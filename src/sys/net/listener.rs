@@ -194,17 +194,17 @@ impl Listener {
         }
     }
 
-    /// Opens a TCP listener on the port of one that is about to go, such as another host on the
-    /// same port, which the kernel would refuse while both live.
+    /// Opens a TCP listener on the port of others of ours, which the kernel would refuse while both
+    /// live: another host in the place of one that is about to go, or [`Listener::leaves_room_to`].
     ///
     /// # Errors
     /// See [`ListenError`].
-    pub fn open_in_place_of(server: &HttpServer, old: &Listener) -> Result<Listener, ListenError> {
+    pub fn open_beside(server: &HttpServer, ours: &[&Listener]) -> Result<Listener, ListenError> {
         let ServerAddress::Inet { host, port } = &server.address else {
             return Listener::open(server, &mut |_| {});
         };
-        let fd = tcp::open_in_place_of(host, *port, &old.socket.fd)?;
-        Ok(Listener::new(fd, None, server))
+        let ours: Vec<&OwnedFd> = ours.iter().map(|listener| &listener.socket.fd).collect();
+        Ok(Listener::new(tcp::open_beside(host, *port, &ours)?, None, server))
     }
 
     fn new(fd: OwnedFd, path: Option<(String, (u64, u64))>, server: &HttpServer) -> Listener {
@@ -217,6 +217,16 @@ impl Listener {
     pub fn has_port_of(&self, server: &HttpServer) -> bool {
         let ServerAddress::Inet { port, .. } = server.address else { return false };
         self.tcp_address().is_some_and(|address| address.port() == port)
+    }
+
+    /// Whether it has the port of a section with the other kind of address, as `[::]:9001` and
+    /// `127.0.0.1:9001` do. A client's connection goes to that of its own address, if there is one.
+    pub fn leaves_room_to(&self, server: &HttpServer) -> bool {
+        let ServerAddress::Inet { host, port } = &server.address else { return false };
+        let own = self.tcp_address().filter(|address| address.port() == *port);
+        own.is_some_and(|own| {
+            tcp::resolve(host, *port).is_ok_and(|other| own.is_ipv4() != other.is_ipv4())
+        })
     }
 
     /// The same socket under a new section and credentials, without closing it. Mode and owner

@@ -18,28 +18,31 @@ pub(super) fn open(host: &str, port: u16) -> Result<OwnedFd, ListenError> {
     ready(OwnedFd::from(socket))
 }
 
-/// Opens a socket on the port of one that is about to go, such as another host on the same port,
-/// which the kernel would refuse while both live.
-pub(super) fn open_in_place_of(
+/// Opens a socket on the port of others of ours, which the kernel would refuse: beside one of the
+/// other kind of address, or on another host than one that is about to go.
+pub(super) fn open_beside(
     host: &str,
     port: u16,
-    old: &OwnedFd,
+    ours: &[&OwnedFd],
 ) -> Result<OwnedFd, ListenError> {
     let address = resolve(host, port)?;
     inject::fail(Call::Bind)?;
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let fd = new_socket(family)?;
-    socket::setsockopt(old, sockopt::ReusePort, &true)?;
     socket::setsockopt(&fd, sockopt::ReusePort, &true)?;
     socket::setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-    let bound = match address {
-        SocketAddr::V4(v4) => socket::bind(fd.as_raw_fd(), &SockaddrIn::from(v4)),
-        SocketAddr::V6(v6) => socket::bind(fd.as_raw_fd(), &SockaddrIn6::from(v6)),
-    };
-    // Listening looks for the same conflicts again.
-    let opened = bound.map_err(ListenError::from).and_then(|()| ready(fd));
+    let share = |on| ours.iter().try_for_each(|fd| socket::setsockopt(fd, sockopt::ReusePort, on));
+    let shared = share(&true).map_err(ListenError::from);
+    let opened = shared.and_then(|()| {
+        match address {
+            SocketAddr::V4(v4) => socket::bind(fd.as_raw_fd(), &SockaddrIn::from(v4)),
+            SocketAddr::V6(v6) => socket::bind(fd.as_raw_fd(), &SockaddrIn6::from(v6)),
+        }?;
+        // Listening looks for the same conflicts again.
+        ready(fd)
+    });
     // Only for this moment: a second daemon must not get in by the same door.
-    socket::setsockopt(old, sockopt::ReusePort, &false)?;
+    share(&false)?;
     let fd = opened?;
     socket::setsockopt(&fd, sockopt::ReusePort, &false)?;
     Ok(fd)

@@ -1,10 +1,13 @@
 use std::fs;
-use std::os::fd::AsRawFd;
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
 
-use super::{ListenError, Listener};
+use super::{AcceptError, ListenError, Listener, wait_until};
 use crate::config::options::{HttpServer, ServerAddress};
+use crate::sys::poll;
 
 fn unix(file: &str, mode: u32) -> HttpServer {
     HttpServer {
@@ -115,6 +118,47 @@ fn tcp_tells_its_port_and_refuses_a_second() {
         "Cannot open an HTTP server: socket.error reported errno.EADDRNOTAVAIL (99)"
     );
     assert!(open(&inet("", 0)).0.unwrap().tcp_address().unwrap().ip().is_unspecified());
+}
+
+/// Two listeners on a port that nobody has with either kind of address.
+fn pair(one: &str, other: &str) -> (Listener, Listener) {
+    let try_port = |_| {
+        let first = open(&inet(one, 0)).0.unwrap();
+        let second = inet(other, first.tcp_address().unwrap().port());
+        assert!(matches!(open(&second).0, Err(ListenError::InUse)), "of another program");
+        assert!(first.leaves_room_to(&second));
+        // Others may have that port elsewhere.
+        let second = Listener::open_beside(&second, &[&first]).ok()?;
+        Some((first, second))
+    };
+    (0..20).find_map(try_port).expect("a port")
+}
+
+#[test]
+fn both_kinds_of_address_share_a_port_and_each_has_its_own_clients() {
+    if open(&inet("[::]", 0)).0.is_err() {
+        return eprintln!("skipped: there is no IPv6 here");
+    }
+    for [one, other] in [["[::]", "127.0.0.1"], ["127.0.0.1", "[::]"], ["[::]", ""], ["", "[::]"]] {
+        let (first, second) = pair(one, other);
+        let address = first.tcp_address().unwrap();
+        let port = address.port();
+        assert!(!first.leaves_room_to(&inet(one, port)));
+        // Neither lets anybody else in.
+        for host in [one, other] {
+            assert!(matches!(open(&inet(host, port)).0, Err(ListenError::InUse)));
+        }
+        let [v6, v4] = if address.is_ipv6() { [first, second] } else { [second, first] };
+        for (client, its, not) in [("127.0.0.1", &v4, &v6), ("::1", &v6, &v4)] {
+            let _stream = TcpStream::connect((client, port)).unwrap();
+            let until = Instant::now() + Duration::from_secs(60);
+            // SAFETY: the listener has it open.
+            wait_until(unsafe { BorrowedFd::borrow_raw(its.as_raw_fd()) }, poll::IN, until)
+                .unwrap();
+            assert!(its.accept().is_ok(), "{client} with {one} and {other}");
+            assert!(matches!(not.accept(), Err(AcceptError::Nobody)));
+        }
+    }
 }
 
 #[test]
