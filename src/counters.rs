@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 pub enum OfProcess {
     /// A child was made.
     Spawned,
-    /// A start that no client asked for: after an exit or a failed start.
+    /// A start that no client asked for: after an exit or a failed start. A try counts, too.
     Restarted,
     /// No child was made, by a fault of the configuration.
     SpawnFailed,

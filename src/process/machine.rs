@@ -37,6 +37,15 @@ const KILL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpawnNumber(pub u64);
 
+/// What was lacking, time and again.
+#[derive(Clone, Debug, Default)]
+struct Lacking {
+    /// Spawns in a row.
+    tries: u32,
+    /// What the last of them said.
+    told: String,
+}
+
 /// Why no child was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpawnFailure {
@@ -156,8 +165,8 @@ pub struct Process {
     backoff: u32,
     /// Where restarts wait, and when they are too many.
     restarts: Restarts,
-    /// Spawns in a row for which resources were lacking.
-    lacking: u32,
+    /// Resources were lacking for the last spawns.
+    lacking: Option<Box<Lacking>>,
     /// An exit is what was asked for.
     killing: bool,
     /// The stop signal waits for the pid.
@@ -182,7 +191,7 @@ impl Process {
             stopped_at: None,
             backoff: 0,
             restarts: Restarts::default(),
-            lacking: 0,
+            lacking: None,
             killing: false,
             stop_unsent: false,
             exit_code: None,
@@ -377,7 +386,7 @@ impl Process {
             Retries::Limited(retries) => i64::from(self.backoff) <= retries,
             Retries::Unlimited => true,
         };
-        allowed || self.lacking > 0
+        allowed || self.lacking.is_some()
     }
 
     fn is_due(&self, now: Now) -> bool {
@@ -408,6 +417,7 @@ impl Process {
     /// By request: earlier restarts no longer count, though failed starts do.
     fn start_anew(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.restarts.forgive();
+        self.lacking = None;
         self.start(now, out);
     }
 
@@ -440,9 +450,11 @@ impl Process {
         }
         self.spawning = false;
         self.started = Some(now);
-        self.lacking = 0;
         self.pid = Some(pid);
         self.last_pid = pid;
+        if let Some(lacking) = self.lacking.take().filter(|lacking| lacking.tries > 1) {
+            out.push(Effect::Notice(Notice::LackEnded { tries: lacking.tries }));
+        }
         out.push(Effect::Notice(Notice::Spawned { pid }));
     }
 
@@ -457,10 +469,16 @@ impl Process {
     fn fail_spawn(&mut self, now: Now, failure: SpawnFailure, out: &mut Vec<Effect>) {
         self.spawning = false;
         self.spawn_error = Some(failure.text.clone());
-        out.push(Effect::Notice(Notice::SpawnError(failure.text)));
+        let mut lacking = self.lacking.take().unwrap_or_default();
+        // While the same is lacking it is told once, however often it is tried.
+        if !failure.lacks_resources || lacking.told != failure.text {
+            out.push(Effect::Notice(Notice::SpawnError(failure.text.clone())));
+        }
         if failure.lacks_resources {
-            self.lacking += 1;
-            let delay = self.lacking.min(RESOURCE_DELAY_LIMIT);
+            lacking.tries = lacking.tries.saturating_add(1);
+            lacking.told = failure.text;
+            let delay = lacking.tries.min(RESOURCE_DELAY_LIMIT);
+            self.lacking = Some(lacking);
             self.due = Some(now.mono + Duration::from_secs(u64::from(delay)));
             self.enter(ProcessState::Backoff, false, out);
         } else {
@@ -471,7 +489,7 @@ impl Process {
 
     /// A start has failed.
     fn back_off(&mut self, now: Mono, out: &mut Vec<Effect>) {
-        self.lacking = 0;
+        self.lacking = None;
         self.backoff = self.backoff.saturating_add(1);
         self.wait_for_restart(now, out);
     }
@@ -503,7 +521,7 @@ impl Process {
     fn give_up(&mut self, why: GaveUp, out: &mut Vec<Effect>) {
         self.due = None;
         self.backoff = 0;
-        self.lacking = 0;
+        self.lacking = None;
         self.restarts = Restarts::default();
         self.enter(ProcessState::Fatal, false, out);
         match why {
@@ -528,7 +546,7 @@ impl Process {
         if self.program.restart.reset.is_none() {
             self.restarts.begin_anew();
         }
-        self.lacking = 0;
+        self.lacking = None;
         self.due = None;
         self.enter(ProcessState::Running, false, out);
         let startsecs = self.program.startsecs;
@@ -672,7 +690,7 @@ impl Process {
         if self.program.restart.reset.is_none() {
             self.restarts.begin_anew();
         }
-        self.lacking = 0;
+        self.lacking = None;
         self.exit_code = Some(code);
         if self.state == ProcessState::Starting {
             self.enter(ProcessState::Running, false, out);

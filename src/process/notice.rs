@@ -35,6 +35,11 @@ pub enum Notice {
     },
     /// It could not be made, and why.
     SpawnError(String),
+    /// It could be made at last.
+    LackEnded {
+        /// Tries in vain before, in a row, of which the first was told.
+        tries: u32,
+    },
     /// `startsecs` are over.
     EnteredRunning {
         /// The configured seconds.
@@ -113,6 +118,7 @@ impl Notice {
         match self {
             Self::Spawned { .. }
             | Self::SpawnError(_)
+            | Self::LackEnded { .. }
             | Self::EnteredRunning { .. }
             | Self::EnteredFatal
             | Self::TooManyRestarts(_)
@@ -160,6 +166,9 @@ impl fmt::Display for Worded<'_> {
         match self.notice {
             Notice::Spawned { pid } => write!(f, "spawned: '{name}' with pid {pid}"),
             Notice::SpawnError(why) => write!(f, "spawnerr: {why}"),
+            Notice::LackEnded { tries } => {
+                write!(f, "'{name}' can be started again, after {tries} tries in vain")
+            }
             Notice::EnteredRunning { startsecs } => write!(
                 f,
                 "success: {name} entered RUNNING state, process has stayed up for > than \

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use crate::support::{Output, Setup, Side, TestDaemon, root, wait_for};
+use crate::support::{Output, Setup, Side, TestDaemon, root, rpc, wait_for};
 
 const SLEEP: &str = "command=/bin/sleep 1000\nstartsecs=0\nstdout_logfile=NONE\n\
                      stderr_logfile=NONE";
@@ -286,9 +286,15 @@ fn programs_for_which_there_are_too_few_processes_wait_for_others() {
     d.has_count("WARN *", 1);
     // Eight threads of the daemon and two for each program: there is room for eight.
     wait_for("eight programs", 20, || (running(&d, "a", 10) == 8).then_some(()));
+    let tries = || {
+        let answer = d.rpc().call("minder.getCounters", "").unwrap();
+        rpc::numbers(&answer, "processes").unwrap()["spawn_lacked_resources"]
+    };
+    let before = tries();
+    wait_for("more tries", 20, || (tries() > before + 4.0).then_some(()));
+    // Each tells of it once, and of its end.
     let failed = "INFO spawnerr: Too many processes in process table to spawn '*'";
-    let before = d.count(failed);
-    wait_for("more tries", 20, || (d.count(failed) > before + 4).then_some(()));
+    d.has_count(failed, 2);
     let states = states(&d, "a", 10);
     assert!(!states.iter().any(|state| state == "FATAL"), "{states:?}");
     assert_eq!(running(&d, "a", 10), 8);
@@ -303,6 +309,8 @@ fn programs_for_which_there_are_too_few_processes_wait_for_others() {
     for name in of("another") {
         d.wait_state(&name, "RUNNING", 20);
     }
+    d.has_count("INFO '*' can be started again, after * tries in vain", 2);
+    d.has_count(failed, 2);
     assert_eq!(d.count("INFO gave up: *"), 0);
 }
 

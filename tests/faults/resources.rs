@@ -7,7 +7,7 @@ use crate::{
     ground::{Ground, size},
     row::{Row, row},
     scene::Scene,
-    support::{Setup, Side},
+    support::{Setup, Side, rpc},
 };
 
 pub const ROWS: &[Row] = &[
@@ -35,6 +35,16 @@ fn limit(scene: &Scene<'_>, limit: &str) {
     assert!(done.is_ok_and(|status| status.success()), "prlimit {limit}");
 }
 
+/// How many starts have failed. Ours tells of those of a program once.
+fn failed_starts(scene: &Scene<'_>, side: Side) -> usize {
+    if side == Side::Theirs {
+        return scene.count("INFO spawnerr: *");
+    }
+    let answer = scene.d.rpc().call("minder.getCounters", "").unwrap_or_default();
+    let of_all = rpc::numbers(&answer, "processes").unwrap_or_default();
+    of_all.get("spawn_lacked_resources").map_or(0, |number| *number as usize)
+}
+
 /// With programs that are to start while they can't; what is counted then.
 fn deprived(scene: &Scene<'_>, ground: &Ground, lift: &str, counted: &[&str]) -> Step {
     scene.order("startProcessGroup", "late")?;
@@ -44,7 +54,7 @@ fn deprived(scene: &Scene<'_>, ground: &Ground, lift: &str, counted: &[&str]) ->
     // Who counts such failures has given up by then.
     scene.until(Wrong::Hangs, "failed starts", 30, || {
         let gave_up = scene.count("INFO gave up: *") > 0;
-        Ok(scene.count("INFO spawnerr: *") >= 40 || gave_up)
+        Ok(failed_starts(scene, ground.side) >= 40 || gave_up)
     })?;
     scene.probed(5)?;
     limit(scene, lift);
@@ -57,6 +67,8 @@ fn deprived(scene: &Scene<'_>, ground: &Ground, lift: &str, counted: &[&str]) ->
     scene.until(Wrong::StaysBroken, "output", scene.healed(), || {
         Ok(size(&scene.d.path("dies.log")) > before)
     })?;
+    let told = scene.count("INFO spawnerr: *");
+    ground.expect(Wrong::Repeats, told <= 21, || format!("told {told} times of 21 programs"));
     let fatal = scene.count("INFO gave up: *");
     ground.expect(Wrong::StaysBroken, fatal == 0, || format!("gave up {fatal} times"));
     scene.ends(&[("dies", "RUNNING")], &["late*.log", "dies.log"], counted)

@@ -206,14 +206,19 @@ fn spawn_failure_backs_off() {
 }
 
 #[test]
-fn lack_of_resources_is_retried_without_end() {
+fn lack_of_resources_is_retried_without_end_and_told_once() {
     let mut life = Life::new(|p| p.startretries = Retries::Limited(0));
+    let told = |effects: Vec<String>| -> Vec<String> {
+        effects.into_iter().filter(|word| word.starts_with("Info ")).collect()
+    };
     life.take(Input::Start);
     for round in 1..20u64 {
-        life.take(Input::SpawnFailed(SpawnFailure {
-            text: "too many open files to spawn 'a'".to_owned(),
-            lacks_resources: true,
-        }));
+        let what = if round < 15 { "open files" } else { "processes" };
+        let text = format!("too many {what} to spawn 'a'");
+        let line = format!("Info spawnerr: {text}");
+        let failure = SpawnFailure { text, lacks_resources: true };
+        let expected = if [1, 15].contains(&round) { vec![line] } else { vec![] };
+        assert_eq!(told(life.take(Input::SpawnFailed(failure))), expected, "{round}");
         assert_eq!(life.process.state(), ProcessState::Backoff);
         assert_eq!(life.process.backoff, 0);
         let wait = secs(i64::try_from(round.min(5)).unwrap());
@@ -221,9 +226,32 @@ fn lack_of_resources_is_retried_without_end() {
         life.after(wait.as_millis() as u64, Input::Deadline);
         assert_eq!(life.process.state(), ProcessState::Starting);
     }
-    life.take(announced());
+    let again = "Info 'a' can be started again, after 19 tries in vain";
+    assert_eq!(told(life.take(announced())), [again, "Info spawned: 'a' with pid 42"]);
     life.after(1000, Input::Deadline);
     assert_eq!(life.process.state(), ProcessState::Running);
+}
+
+#[test]
+fn who_asks_for_a_start_is_told_again_what_is_lacking() {
+    let mut life = Life::new(|_| {});
+    let failure = || {
+        let text = "too many open files to spawn 'a'".to_owned();
+        Input::SpawnFailed(SpawnFailure { text, lacks_resources: true })
+    };
+    for _ in 0..2 {
+        life.take(Input::Start);
+        let told = life.take(failure());
+        assert!(told.contains(&"Info spawnerr: too many open files to spawn 'a'".to_owned()));
+        life.take(Input::Stop);
+        assert_eq!(life.process.state(), ProcessState::Stopped);
+    }
+    // Once is no more than its own line.
+    life.take(Input::Start);
+    life.take(failure());
+    life.after(1000, Input::Deadline);
+    let word = |effects: Vec<String>| effects.iter().any(|word| word.contains("in vain"));
+    assert!(!word(life.take(announced())));
 }
 
 #[test]
