@@ -61,6 +61,11 @@ impl Fault {
         matches!(self.errno, libc::EAGAIN | libc::EINTR)
     }
 
+    /// Something is lacking that may be there again, as no fault of a configuration is.
+    pub fn is_a_lack(&self) -> bool {
+        matches!(self.errno, libc::EINTR | libc::EAGAIN | libc::EMFILE | libc::ENOSPC)
+    }
+
     /// Whether it costs something that only the log can tell of: not an answer that its client
     /// misses, nor what is done again or in another way.
     fn must_be_told(&self, hit: &str) -> bool {

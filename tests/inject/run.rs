@@ -171,9 +171,11 @@ impl Run {
         fs::write(self.path("lift"), "").map_err(|error| error.to_string())?;
         if !scenario.ends {
             let unknown = fault.is_some_and(|fault| fault.call == "kill");
+            // What only lacked for a while is tried again by itself.
+            let may_help = scenario.asks || unknown || !fault.is_some_and(Fault::is_a_lack);
             self.wait("recovery", RECOVERY, |run| {
-                let recovered = run.recovered(scenario, unknown);
-                if recovered.is_err() {
+                let recovered = run.recovered(scenario, unknown, may_help);
+                if recovered.is_err() && may_help {
                     (scenario.cure)(run);
                 }
                 recovered
@@ -186,9 +188,9 @@ impl Run {
         self.look_at_logs(fault)
     }
 
-    /// Whether all runs as configured, or does so once it is asked to; `unknown`: a process that
-    /// could not be signalled is UNKNOWN, as in Supervisor, until it ends.
-    fn recovered(&self, scenario: &Scenario, unknown: bool) -> Result<(), String> {
+    /// Whether all runs as configured, or does so once it is asked to, if it may be; `unknown`: a
+    /// process that could not be signalled is UNKNOWN, as in Supervisor, until it ends.
+    fn recovered(&self, scenario: &Scenario, unknown: bool, may_help: bool) -> Result<(), String> {
         let failed = |error: io::Error| error.to_string();
         let all = self.call("supervisor.getAllProcessInfo", "").map_err(failed)?;
         let rows = members(&all, "name").into_iter().zip(members(&all, "group"));
@@ -196,11 +198,13 @@ impl Run {
         let names: Vec<String> = rows.map(|(name, group)| format!("{group}:{name}")).collect();
         for wanted in scenario.running {
             let wanted = format!("{wanted}:{wanted}");
-            if !names.contains(&wanted) {
+            if !names.contains(&wanted) && may_help {
                 // A request to add it may have failed.
                 let group = wanted.split(':').next().unwrap_or_default();
                 let _ = self.call("supervisor.reloadConfig", "");
                 let _ = self.call_for("supervisor.addProcessGroup", group);
+            }
+            if !names.contains(&wanted) {
                 return Err(format!("{wanted} is not known"));
             }
         }
@@ -210,7 +214,7 @@ impl Run {
                 return Ok(());
             }
             if state != "RUNNING" && scenario.running.contains(&group) {
-                let answer = self.call_for("supervisor.startProcess", name);
+                let answer = may_help.then(|| self.call_for("supervisor.startProcess", name));
                 return Err(format!("{name} is {state}: {answer:?}"));
             }
         }

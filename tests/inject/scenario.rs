@@ -21,6 +21,9 @@ pub struct Scenario {
     pub running: &'static [&'static str],
     /// Whether the scenario ends the daemon.
     pub ends: bool,
+    /// Whether it asks for something that is lost with its request, such as the start of what it
+    /// has stopped.
+    pub asks: bool,
     pub act: fn(&Run),
     /// What must hold besides when the fault is gone.
     pub recovered: fn(&Run) -> Result<(), String>,
@@ -35,6 +38,7 @@ const PLAIN: Scenario = Scenario {
     scripts: &[],
     running: &["web"],
     ends: false,
+    asks: false,
     act: |_| {},
     recovered: |_| Ok(()),
     cure: |_| {},
@@ -112,6 +116,7 @@ pub const ALL: [Scenario; 15] = [
             stopwaitsecs=1\nstopasgroup=true\nkillasgroup=true\nstdout_logfile=NONE\n\
             stderr_logfile=NONE\n",
         running: &["web", "deaf"],
+        asks: true,
         act: |run| {
             run.await_soon(|run| logged(run, "success: deaf"));
             let _ = run.call_for("supervisor.stopProcess", "deaf");
@@ -136,6 +141,7 @@ pub const ALL: [Scenario; 15] = [
     },
     Scenario {
         name: "calls",
+        asks: true,
         act: |run| {
             let _ = run.call("supervisor.clearLog", "");
             let _ = run.say("web", "a line");
@@ -210,6 +216,7 @@ pub const ALL: [Scenario; 15] = [
             stderr_logfile=%(here)s/lis.err\n",
         scripts: &[("lis", LISTENER)],
         running: &["web", "lis"],
+        asks: true,
         act: |run| {
             for _ in 0..3 {
                 let params = "<string>kind</string><string>some data</string>";
@@ -232,6 +239,7 @@ pub const ALL: [Scenario; 15] = [
             socket_owner=nobody\nstartsecs=0\nautorestart=true\nstdout_logfile=NONE\n\
             stderr_logfile=NONE\n",
         running: &["web", "fast"],
+        asks: true,
         act: |run| {
             run.await_soon(|run| run.path("f.sock").exists());
             let _ = run.call_for("supervisor.stopProcess", "fast");
@@ -247,6 +255,7 @@ pub const ALL: [Scenario; 15] = [
         name: "reread",
         programs: "[program:old]\ncommand=cat\nstartsecs=0\n",
         running: &["web", "new"],
+        asks: true,
         act: |run| {
             let new = "[program:new]\ncommand=cat\nstartsecs=0\n\
                 [fcgi-program:fast]\ncommand=sleep 1000\nautostart=false\n\
@@ -279,6 +288,7 @@ pub const ALL: [Scenario; 15] = [
     },
     Scenario {
         name: "restart",
+        asks: true,
         act: |run| {
             run.await_soon(|run| logged(run, "success: web"));
             // Another door: one that stays, one that is new.
