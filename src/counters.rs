@@ -33,6 +33,8 @@ pub enum OfProcess {
     RotationFailed,
     /// What an earlier child left open was read no more before `drain_timeout`.
     LingeringCut,
+    /// Lines of output that the system's log did not take, or not to their end.
+    SyslogLinesLost,
 }
 
 /// What is counted of the daemon as a whole.
@@ -56,7 +58,7 @@ pub enum OfDaemon {
     ListenerLost,
 }
 
-const OF_PROCESS: usize = OfProcess::LingeringCut as usize + 1;
+const OF_PROCESS: usize = OfProcess::SyslogLinesLost as usize + 1;
 const OF_DAEMON: usize = OfDaemon::ListenerLost as usize + 1;
 
 impl OfProcess {
@@ -73,6 +75,7 @@ impl OfProcess {
         (OfProcess::LogBytesLost, "log_bytes_lost"),
         (OfProcess::RotationFailed, "rotation_failed"),
         (OfProcess::LingeringCut, "lingering_cut"),
+        (OfProcess::SyslogLinesLost, "syslog_lines_lost"),
     ];
 }
 

@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::rotating::{Limits, Rotating, Trouble};
+use super::syslog;
 use crate::config::options::{LogLevel, MainLog};
 use crate::sys::file::{self, Mode};
-use crate::sys::{clock, errno, stdout, syslog};
+use crate::sys::syslog as system;
+use crate::sys::{clock, errno, stdout};
 
 /// Messages that may wait to be written.
 const QUEUE: usize = 8192;
@@ -66,6 +68,7 @@ struct Losses {
     bytes_lost: AtomicU64,
     rotation_failed: AtomicU64,
     bytes_not_printed: AtomicU64,
+    syslog_lines_lost: AtomicU64,
 }
 
 /// Where lines go.
@@ -204,15 +207,22 @@ impl Logger {
     }
 
     /// What was lost since the start, with the names that clients see.
-    pub fn losses(&self) -> [(&'static str, u64); 5] {
-        let Losses { lines_dropped, failed, bytes_lost, rotation_failed, bytes_not_printed } =
-            &self.shared.losses;
+    pub fn losses(&self) -> [(&'static str, u64); 6] {
+        let Losses {
+            lines_dropped,
+            failed,
+            bytes_lost,
+            rotation_failed,
+            bytes_not_printed,
+            syslog_lines_lost,
+        } = &self.shared.losses;
         [
             ("lines_dropped", lines_dropped),
             ("failed", failed),
             ("bytes_lost", bytes_lost),
             ("rotation_failed", rotation_failed),
             ("bytes_not_printed", bytes_not_printed),
+            ("syslog_lines_lost", syslog_lines_lost),
         ]
         .map(|(name, count)| (name, count.load(Ordering::Relaxed)))
     }
@@ -238,6 +248,7 @@ pub fn start(queue: LogQueue, sinks: Sinks) -> io::Result<()> {
             line: Vec::new(),
             told_rotation: false,
             unprinted: 0,
+            unsent: syslog::Losses::default(),
         };
         loop {
             let run = catch_unwind(AssertUnwindSafe(|| writer.run(&queue)));
@@ -258,6 +269,8 @@ struct Writer {
     told_rotation: bool,
     /// Bytes that stdout did not take.
     unprinted: usize,
+    /// Lines that the system's log did not take.
+    unsent: syslog::Losses,
 }
 
 impl Writer {
@@ -313,10 +326,22 @@ impl Writer {
         self.line = line;
     }
 
-    fn syslog(&self, prefix: &[u8], text: &str) {
+    fn syslog(&mut self, prefix: &[u8], text: &str) {
         let prefix = String::from_utf8_lossy(prefix);
         for line in text.lines() {
-            syslog::line(&format!("{prefix}{line}"));
+            let sent = system::line(&[&prefix, line]);
+            if sent.is_err() {
+                self.shared.losses.syslog_lines_lost.fetch_add(1, Ordering::Relaxed);
+            }
+            match self.unsent.note(sent, Instant::now()) {
+                Some(syslog::Trouble::Began(error)) => self.complain(&error),
+                Some(syslog::Trouble::Ended(lines)) => {
+                    let text =
+                        format!("this log could not be written: {lines} lines of it are lost");
+                    self.line(clock::wall(), LogLevel::Error, &text);
+                }
+                None => {}
+            }
         }
     }
 
@@ -344,13 +369,7 @@ impl Writer {
     /// Trouble with this log is told on stderr, and here once it works again.
     fn tell(&mut self, trouble: &Trouble) {
         match trouble {
-            Trouble::Began(error) => {
-                self.shared.losses.failed.fetch_add(1, Ordering::Relaxed);
-                stdout::complain(&format!(
-                    "the activity log can't be written: {}; lines are lost until it can",
-                    errno::described(error)
-                ));
-            }
+            Trouble::Began(error) => self.complain(error),
             Trouble::Ended(bytes) => {
                 let text = format!("this log could not be written: {bytes} bytes of it are lost");
                 self.line(clock::wall(), LogLevel::Error, &text);
@@ -363,6 +382,14 @@ impl Writer {
             // The log of a daemon has no end that could be told in it.
             Trouble::Left(_) | Trouble::NotRotated => {}
         }
+    }
+
+    fn complain(&self, error: &io::Error) {
+        self.shared.losses.failed.fetch_add(1, Ordering::Relaxed);
+        stdout::complain(&format!(
+            "the activity log can't be written: {}; lines are lost until it can",
+            errno::described(error)
+        ));
     }
 
     /// Once stdout takes lines again.

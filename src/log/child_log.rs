@@ -10,14 +10,16 @@ use super::activity::Logger;
 use super::ansi::Ansi;
 use super::rotating::{Limits, Rotating, Trouble};
 use super::shared::{Holding, Slots, Writer};
+use super::syslog;
 use crate::config::options::LogLevel;
 use crate::counters::{OfProcess, Tally};
 use crate::event::capture::{Capture, Piece};
 use crate::event::notice::Notice;
 use crate::event::text::{self, Decoder};
 use crate::process::output::Output;
+use crate::sys::errno;
 use crate::sys::file::{self, Mode};
-use crate::sys::{errno, syslog};
+use crate::sys::syslog as system;
 
 /// Where a channel's bytes go, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +71,8 @@ impl LogFile {
 pub struct ChildLog {
     output: Output,
     file: Option<Writer>,
-    syslog: bool,
+    /// Lines go to the system's log; those that don't are counted here.
+    syslog: Option<Arc<Tally>>,
     stripping: Option<Box<Stripping>>,
     capture: Option<Box<Capture>>,
     events: bool,
@@ -148,7 +151,7 @@ impl ChildLog {
         Ok(ChildLog {
             output,
             file,
-            syslog: target.syslog,
+            syslog: target.syslog.then(|| Arc::clone(tally)),
             stripping,
             capture,
             events: target.events,
@@ -244,9 +247,15 @@ impl ChildLog {
     /// To the file and to the system's log.
     fn keep(&mut self, data: &[u8], speaker: Speaker<'_>) {
         self.with_file(speaker, |file, tell| file.write(data, tell));
-        if self.syslog {
-            for line in String::from_utf8_lossy(data).lines() {
-                syslog::line(&format!("{} {line}", speaker.name));
+        let Some(tally) = &self.syslog else { return };
+        for line in String::from_utf8_lossy(data).lines() {
+            let sent = system::line(&[speaker.name, " ", line]);
+            if sent.is_err() {
+                tally.count(OfProcess::SyslogLinesLost);
+            }
+            let trouble = syslog::of_children().note(sent, Instant::now());
+            if let Some(trouble) = trouble {
+                tell_of_syslog(&trouble, speaker.logger);
             }
         }
     }
@@ -330,6 +339,26 @@ fn tell(output: Output, file: Option<&Writer>, trouble: &Trouble, speaker: Speak
         Trouble::NotRotated => speaker.logger.log(
             LogLevel::Warn,
             format_args!("{whose} has no size, so it is never rotated; set maxbytes to 0"),
+        ),
+    }
+}
+
+fn tell_of_syslog(trouble: &syslog::Trouble, logger: &Logger) {
+    let path = system::PATH;
+    match trouble {
+        syslog::Trouble::Began(error) => logger.log(
+            LogLevel::Error,
+            format_args!(
+                "the system's log {path} can't be written: {}; lines of output for it are lost \
+                 until it can",
+                errno::described(error)
+            ),
+        ),
+        syslog::Trouble::Ended(lines) => logger.log(
+            LogLevel::Warn,
+            format_args!(
+                "the system's log {path} is written again; {lines} lines of output for it are lost"
+            ),
         ),
     }
 }

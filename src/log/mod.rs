@@ -7,3 +7,4 @@ pub mod follow;
 pub mod read;
 pub mod rotating;
 pub mod shared;
+pub mod syslog;

@@ -62,6 +62,14 @@ pub const LIST: &[Bettered] = &[
         what: OursAlone("WARN '*' could not be executed: *"),
     },
     Bettered {
+        id: "no-syslog",
+        why: "output for syslog on a machine without it is told to be lost",
+        what: OursAlone(
+            "ERRO the system's log /dev/log can't be written: [Errno 2] No such file or \
+             directory; lines of output for it are lost until it can",
+        ),
+    },
+    Bettered {
         id: "empty-name",
         why: "a section without a name is told",
         what: OursAlone("WARN empty name in section *"),

@@ -45,7 +45,9 @@ fn places() {
             ",
         )
         .file("sub/", "")
-        .env("NAME", "."),
+        .env("NAME", ".")
+        .no_system_log()
+        .bettered("no-syslog"),
         row(
             "a file without a name",
             "

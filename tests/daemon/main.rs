@@ -28,6 +28,7 @@ mod lingering;
 mod pairs;
 mod pid1;
 mod real;
+mod syslog;
 mod unclean;
 
 /// Held by each test while it runs.

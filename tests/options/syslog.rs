@@ -33,26 +33,15 @@ const EFFECTS: &[Effect] = &[
 const SPEAKER: &str = "command=/bin/sh -c \"echo said-out; echo said-err >&2; sleep 1000\"\n\
                        stdout_logfile=%(here)s/a.log\nstderr_logfile=%(here)s/a.err";
 
-/// Puts `dev` of the working directory in the place of /dev.
-const OWN_DEV: &str = "
-cd \"$(dirname \"$3\")\" || exit 1
-for name in null zero random urandom tty; do
-    : > dev/$name
-    mount --bind /dev/$name dev/$name || exit 1
-done
-mount --rbind dev /dev || exit 1
-exec \"$0\" \"$@\"
-";
-
 fn start(text: &str) -> TestDaemon {
     let setup = Setup::new().program("a", text);
-    fs::create_dir(setup.path("dev")).unwrap();
     let output = setup.path("syslog.txt");
     let mut unshare = Command::new("unshare");
     let allowed = unshare.args(["-m", "true"]).stderr(Stdio::null()).status();
     if allowed.is_ok_and(|status| status.success()) {
+        let setup = setup.own_dev();
         receive(setup.path("dev/log"), output);
-        return setup.launcher(&["unshare", "-m", "sh", "-c", OWN_DEV]).start();
+        return setup.start();
     }
     // A container without that right has no syslogd either.
     receive(PathBuf::from("/dev/log"), output);

@@ -8,6 +8,7 @@
 #![allow(dead_code, reason = "each test program uses a part of this module")]
 
 pub mod rpc;
+pub mod system_log;
 mod wall_clock;
 
 use std::{
