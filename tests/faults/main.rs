@@ -30,6 +30,7 @@ mod requests;
 mod resources;
 mod row;
 mod scene;
+mod syslog;
 mod touched;
 
 #[test]
@@ -65,4 +66,9 @@ fn requests() {
 #[test]
 fn hang() {
     row::run("hang", hang::ROWS);
+}
+
+#[test]
+fn syslog() {
+    row::run("syslog", syslog::ROWS);
 }
