@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::config::options::{LogLevel, OnLeftover, Supervisord};
 use crate::log::activity::Logger;
-use crate::sys::leftovers::{self, Leftover};
+use crate::sys::leftovers::{self, Doubtful, Found, Leftover};
 use crate::sys::state_file::{Entry, StateFile};
 
 /// Takes the state file, if there is to be one, and sees to the programs that it tells of.
@@ -21,51 +21,89 @@ pub fn take(main: &Supervisord, logger: &Logger) -> Result<Option<Arc<StateFile>
     let failed =
         |why: &dyn std::fmt::Display| format!("could not use the state file {path}: {why}");
     let (file, entries) = StateFile::open(Path::new(path)).map_err(|why| failed(&why))?;
-    let left = leftovers::still_running(entries);
-    if !left.is_empty() {
-        see_to(left, main.on_leftover, logger)?;
+    let found = leftovers::still_running(entries);
+    match main.on_leftover {
+        OnLeftover::Ignore => {}
+        OnLeftover::Fail => refuse(&found, path)?,
+        OnLeftover::Kill => end(found, logger)?,
     }
     file.begin().map_err(|error| failed(&error))?;
     Ok(Some(Arc::new(file)))
 }
 
-fn see_to(left: Vec<Leftover>, wish: OnLeftover, logger: &Logger) -> Result<(), String> {
-    match wish {
-        OnLeftover::Ignore => Ok(()),
-        OnLeftover::Fail => {
-            let entries: Vec<&Entry> = left.iter().map(|left| &left.entry).collect();
-            let groups: Vec<String> = entries.iter().map(|e| format!("-{}", e.pid)).collect();
-            Err(format!(
-                "{} of an earlier supervisord: {}; stop them (kill -- {}), or set \
-                 on_leftover=kill to have that done at start",
-                still_run(entries.len()),
-                listed(entries),
-                groups.join(" ")
-            ))
-        }
-        OnLeftover::Kill => {
-            for Leftover { entry, .. } in &left {
-                let Entry { pid, name, .. } = entry;
-                logger.log(
-                    LogLevel::Warn,
-                    format_args!(
-                        "'{name}' of an earlier supervisord still runs with pid {pid}: it is \
-                         stopped with its process group"
-                    ),
-                );
-            }
-            let mut killed = |Entry { pid, name, .. }: &Entry| {
-                let line = format_args!("killing '{name}' ({pid}) with SIGKILL: it did not obey");
-                logger.log(LogLevel::Warn, line);
-            };
-            leftovers::end(left, &mut killed).map_err(|left| {
-                let run = still_run(left.len());
-                format!("{run} of an earlier supervisord even after SIGKILL: {}", listed(&left))
-            })?;
-            logger.log(LogLevel::Info, "all that an earlier supervisord has left has ended");
-            Ok(())
+fn refuse(found: &Found, state_file: &str) -> Result<(), String> {
+    let Found { ours, doubtful } = found;
+    let mut reasons = Vec::new();
+    if !ours.is_empty() {
+        reasons.push(format!(
+            "{} of an earlier supervisord: {}; stop them ({}), or set on_leftover=kill to have \
+             that done at start",
+            still_run(ours.len()),
+            listed(ours),
+            kill_command(ours.iter().map(|left| &left.entry)),
+        ));
+    }
+    reasons.extend(doubtful.iter().map(|Doubtful { entry, pids }| {
+        let Entry { name, pid, .. } = entry;
+        format!(
+            "process group {pid} still runs with {} and may be that of {name} of an earlier \
+             supervisord, or a later one: stop it ({}), or remove {state_file} if it is another's",
+            numbered(pids),
+            kill_command([entry]),
+        )
+    }));
+    if reasons.is_empty() { Ok(()) } else { Err(reasons.join("; ")) }
+}
+
+fn end(found: Found, logger: &Logger) -> Result<(), String> {
+    let warn = |line: std::fmt::Arguments<'_>| logger.log(LogLevel::Warn, line);
+    for Doubtful { entry: Entry { name, pid, .. }, pids } in &found.doubtful {
+        warn(format_args!(
+            "process group {pid} still runs with {} and may be that of '{name}' of an earlier \
+             supervisord, or a later one: it is left alone",
+            numbered(pids)
+        ));
+    }
+    let left = found.ours;
+    if left.is_empty() {
+        return Ok(());
+    }
+    for Leftover { entry: Entry { pid, name, .. }, orphans, .. } in &left {
+        if orphans.is_empty() {
+            warn(format_args!(
+                "'{name}' of an earlier supervisord still runs with pid {pid}: it is stopped with \
+                 its process group"
+            ));
+        } else {
+            warn(format_args!(
+                "'{name}' of an earlier supervisord has ended, but its process group {pid} still \
+                 runs with {}: it is stopped",
+                numbered(orphans)
+            ));
         }
     }
+    let mut killed = |Entry { pid, name, .. }: &Entry| {
+        warn(format_args!("killing '{name}' ({pid}) with SIGKILL: it did not obey"));
+    };
+    leftovers::end(left, &mut killed).map_err(|left| {
+        let run = still_run(left.len());
+        format!("{run} of an earlier supervisord even after SIGKILL: {}", listed(&left))
+    })?;
+    logger.log(LogLevel::Info, "all that an earlier supervisord has left has ended");
+    Ok(())
+}
+
+/// What a user can type to stop them with their groups.
+fn kill_command<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
+    entries
+        .into_iter()
+        .fold("kill --".to_owned(), |command, entry| format!("{command} -{}", entry.pid))
+}
+
+/// `pid 4`, `pids 4, 5`.
+fn numbered(pids: &[i32]) -> String {
+    let all: Vec<String> = pids.iter().map(i32::to_string).collect();
+    format!("{} {}", if pids.len() == 1 { "pid" } else { "pids" }, all.join(", "))
 }
 
 fn still_run(number: usize) -> String {
@@ -76,7 +114,10 @@ fn still_run(number: usize) -> String {
     }
 }
 
-fn listed<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
-    let named = entries.into_iter().map(|entry| format!("{} (pid {})", entry.name, entry.pid));
+fn listed(left: &[Leftover]) -> String {
+    let named = left.iter().map(|Leftover { entry: Entry { name, pid, .. }, orphans, .. }| {
+        let what = if orphans.is_empty() { "pid" } else { "process group" };
+        format!("{name} ({what} {pid})")
+    });
     named.collect::<Vec<_>>().join(", ")
 }

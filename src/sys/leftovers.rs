@@ -1,5 +1,22 @@
 //! Children of a daemon that was killed, which still run: found by the state file, ended on wish.
+//!
+//! A child leads a process group, or a session, with the number of its pid, and as long as one
+//! process of that group lives nobody else can get the number, as a pid or for a group. A line of
+//! the state file says when the child began, so of whoever has the pid now there are three kinds:
+//!
+//! - A process that began when the child did: it is the child.
+//! - A process that began at another time: child and group are gone, and nothing is left.
+//! - None, while processes of the group live. They are what the child, which has ended, left
+//!   running; or, where its group was gone as a whole, what a later process with the same pid left
+//!   of a group that it led. A process of the group that began no earlier than the child and was
+//!   started with an environment that names the child, as the daemon gives it to its children,
+//!   shows that it is the former. A program may have started its own with another environment, so
+//!   where there is none such nobody can know: it is told of them, and they are left alone.
+//!
+//! A child that ended while its daemon lived is not written down any more. What it has left in its
+//! group runs on when it is restarted, as with Supervisor, and so it does here.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -8,6 +25,7 @@ use nix::sys::signal::Signal;
 use super::pidfd::{self, Process};
 use super::signals;
 use super::state_file::Entry;
+use crate::process::name;
 use crate::process::notice::Scope;
 
 /// How long they may take after TERM, as long as a program by default.
@@ -19,41 +37,107 @@ const CERTAINTY: Duration = Duration::from_secs(5);
 /// How often they are looked at meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// A child that still runs. Its pid is its own: the process that has it began when the child did.
+/// A child that still runs, or whose group does. The number is its own.
 #[derive(Debug)]
 pub struct Leftover {
     /// What was written down of it.
     pub entry: Entry,
-    process: Process,
+    /// The processes of its group, where it has ended itself.
+    pub orphans: Vec<i32>,
+    /// Itself; none where it has ended, or can't be held.
+    process: Option<Process>,
 }
 
-/// Those that still run, each once.
-pub fn still_running(entries: Vec<Entry>) -> Vec<Leftover> {
-    let mut found: Vec<Leftover> = Vec::new();
+/// Processes of a group with the number of a child that has ended, which may be its own or not.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Doubtful {
+    /// What was written down of the child.
+    pub entry: Entry,
+    /// Their pids.
+    pub pids: Vec<i32>,
+}
+
+/// What an earlier daemon has left.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Those that still run, each once.
+    pub ours: Vec<Leftover>,
+    /// Those of which nobody can know.
+    pub doubtful: Vec<Doubtful>,
+}
+
+/// Looks for those that were written down.
+pub fn still_running(entries: Vec<Entry>) -> Found {
+    let mut found = Found::default();
+    let mut last_begun: BTreeMap<i32, u64> = BTreeMap::new();
+    for Entry { pid, began, .. } in &entries {
+        let last = last_begun.entry(*pid).or_default();
+        *last = (*last).max(*began);
+    }
     for entry in entries {
-        // Held first, so that what is looked at after it is the same process.
-        let Ok(process) = Process::open(entry.pid) else { continue };
-        let is_it = pidfd::began(entry.pid) == Some(entry.began);
-        if is_it && !found.iter().any(|other| other.entry.pid == entry.pid) {
-            found.push(Leftover { entry, process });
+        let is_last = last_begun.get(&entry.pid) == Some(&entry.began);
+        // Of two with one pid, the earlier's group was gone when the later got it.
+        if is_last && last_begun.remove(&entry.pid).is_some() {
+            look_for(entry, &mut found);
         }
     }
-    found.retain(Leftover::lives);
+    found.ours.retain(Leftover::lives);
     found
+}
+
+fn look_for(entry: Entry, found: &mut Found) {
+    // Held first, so that what is looked at after it is the same process.
+    let process = Process::open(entry.pid).ok();
+    match pidfd::began(entry.pid) {
+        Some(began) if began == entry.began => {
+            found.ours.push(Leftover { entry, orphans: Vec::new(), process });
+        }
+        Some(_) => {}
+        None => {
+            let pids = members(entry.pid);
+            if pids.iter().any(|pid| is_of(*pid, &entry)) {
+                found.ours.push(Leftover { entry, orphans: pids, process: None });
+            } else if !pids.is_empty() {
+                found.doubtful.push(Doubtful { entry, pids });
+            }
+        }
+    }
+}
+
+/// Whether it is sure that this process comes from the child that led the group in which it was
+/// found.
+fn is_of(pid: i32, entry: &Entry) -> bool {
+    let names_it = || {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let of = |name: &str| {
+            let mut all = environment.split(|byte| *byte == 0);
+            let value = all.find_map(|one| one.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+            value.and_then(|value| std::str::from_utf8(value).ok())
+        };
+        let names = of("SUPERVISOR_GROUP_NAME").zip(of("SUPERVISOR_PROCESS_NAME"));
+        names.is_some_and(|(group, process)| entry.is_named(&name::display(group, process)))
+    };
+    let began_after_it = pidfd::began(pid).is_some_and(|began| began >= entry.began);
+    // Last, so that all was seen of the same process.
+    began_after_it && names_it() && pidfd::lives_in(pid, entry.pid)
 }
 
 impl Leftover {
     /// It, or one of the group that it leads, has not ended. As long as that is so, no other
     /// process or group can get its number.
     fn lives(&self) -> bool {
-        !self.process.has_ended() || group_lives(self.entry.pid)
+        self.itself().is_some() || group_lives(self.entry.pid)
+    }
+
+    fn itself(&self) -> Option<&Process> {
+        self.process.as_ref().filter(|process| !process.has_ended())
     }
 
     fn send(&self, signal: Signal) {
         // Where it has left its group, both are due. Who has ended meanwhile is no error, and
         // whoever does not obey is seen.
-        if !self.process.has_ended() {
-            let _ = self.process.send(signal);
+        if let Some(process) = self.itself() {
+            let _ = process.send(signal);
         }
         if group_lives(self.entry.pid) {
             let _ = signals::send(self.entry.pid, signal as i32, Scope::Group);
@@ -65,7 +149,7 @@ impl Leftover {
 ///
 /// # Errors
 /// Those that could not be ended.
-pub fn end(leftovers: Vec<Leftover>, killed: &mut dyn FnMut(&Entry)) -> Result<(), Vec<Entry>> {
+pub fn end(leftovers: Vec<Leftover>, killed: &mut dyn FnMut(&Entry)) -> Result<(), Vec<Leftover>> {
     let mut left = leftovers;
     for leftover in &left {
         leftover.send(Signal::SIGTERM);
@@ -78,7 +162,7 @@ pub fn end(leftovers: Vec<Leftover>, killed: &mut dyn FnMut(&Entry)) -> Result<(
         leftover.send(Signal::SIGKILL);
     }
     wait(&mut left, CERTAINTY);
-    if left.is_empty() { Ok(()) } else { Err(left.into_iter().map(|left| left.entry).collect()) }
+    if left.is_empty() { Ok(()) } else { Err(left) }
 }
 
 fn wait(left: &mut Vec<Leftover>, limit: Duration) {
@@ -94,58 +178,31 @@ fn wait(left: &mut Vec<Leftover>, limit: Duration) {
 
 /// Whether there is a living process in that group; zombies need nothing more.
 fn group_lives(group: i32) -> bool {
-    // Cheap, and nearly always enough.
-    if signals::send(group, 0, Scope::Group).is_err_and(|e| e.raw_os_error() == Some(libc::ESRCH)) {
-        return false;
+    match pids() {
+        _ if is_gone(group) => false,
+        Some(mut pids) => pids.any(|pid| pidfd::lives_in(pid, group)),
+        None => true,
     }
-    let Ok(entries) = fs::read_dir("/proc") else { return true };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.into_iter().any(|pid| pidfd::lives_in(pid, group))
+}
+
+/// The living processes of that group.
+fn members(group: i32) -> Vec<i32> {
+    if is_gone(group) {
+        return Vec::new();
+    }
+    pids().into_iter().flatten().filter(|pid| pidfd::lives_in(*pid, group)).collect()
+}
+
+/// There is no such group. Cheap, and nearly always enough.
+fn is_gone(group: i32) -> bool {
+    signals::send(group, 0, Scope::Group).is_err_and(|e| e.raw_os_error() == Some(libc::ESRCH))
+}
+
+/// Every process of the machine; none where nobody tells.
+fn pids() -> Option<impl Iterator<Item = i32>> {
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::process::CommandExt;
-    use std::process::{Child, Command, Stdio};
-
-    fn child(script: &str) -> (Child, Entry) {
-        let mut command = Command::new("/bin/sh");
-        let command = command.args(["-c", script]).stdout(Stdio::piped()).process_group(0);
-        let mut child = command.spawn().unwrap();
-        let mut byte = [0];
-        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut byte).unwrap();
-        let pid = child.id() as i32;
-        let began = pidfd::began(pid).unwrap();
-        (child, Entry { pid, began, name: "a".to_owned() })
-    }
-
-    #[test]
-    fn only_the_process_that_began_then_is_meant() {
-        let (mut child, entry) = child("echo; exec sleep 1000");
-        let other = Entry { began: entry.began - 1, ..entry.clone() };
-        assert!(still_running(vec![other]).is_empty());
-        let found = still_running(vec![entry.clone(), entry.clone()]);
-        assert_eq!(found.len(), 1);
-        end(found, &mut |_| panic!("it obeys")).unwrap();
-        // It is our child: a zombie until now, which is no leftover.
-        assert!(still_running(vec![entry.clone()]).is_empty());
-        child.wait().unwrap();
-        assert!(still_running(vec![entry]).is_empty());
-    }
-
-    #[test]
-    fn a_group_ends_with_those_who_do_not_obey() {
-        // The one who leads ends at TERM, the other in its group does not.
-        let script = "(trap '' TERM; echo; while :; do sleep 1; done) & wait";
-        let (mut child, entry) = child(script);
-        let found = still_running(vec![entry.clone()]);
-        let mut killed = 0;
-        let begun = Instant::now();
-        end(found, &mut |_| killed += 1).unwrap();
-        assert!(begun.elapsed() >= OBEDIENCE);
-        assert_eq!(killed, 1);
-        assert!(!group_lives(entry.pid));
-        child.wait().unwrap();
-    }
-}
+mod tests;

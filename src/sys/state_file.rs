@@ -39,6 +39,9 @@ const HEAD: &str = "# children of a supervisord: pid, begin in ticks since boot,
 /// The kernel's own boot id.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
+/// The length of that, bytes.
+const BOOT_ID_LENGTH: usize = 36;
+
 /// No state file is larger, bytes: as many lines as there may be processes.
 const MOST: u64 = 16 << 20;
 
@@ -86,6 +89,15 @@ pub struct Entry {
     pub began: u64,
     /// Its process's name, for messages; cut if it is long.
     pub name: String,
+}
+
+impl Entry {
+    /// Whether it is what would be written down of a process with this name.
+    pub fn is_named(&self, name: &str) -> bool {
+        let line = unwritten(&"-".repeat(BOOT_ID_LENGTH), name);
+        let words = str::from_utf8(&line).unwrap_or_default().split_whitespace().skip(1);
+        words.collect::<Vec<_>>().join(" ") == self.name
+    }
 }
 
 /// The state file of this daemon.
@@ -232,10 +244,7 @@ pub struct Place {
 impl Place {
     /// What the child writes of itself there.
     pub fn record(&self, name: &str) -> Record {
-        let boot_id = &self.state_file.boot_id;
-        let blanks = BEGAN_END;
-        let name = name.replace(char::is_control, "?");
-        let line = line(&format!("{:blanks$} {boot_id} {name}", ""));
+        let line = unwritten(&self.state_file.boot_id, name);
         Record { fd: self.file.as_raw_fd(), offset: self.offset(), line }
     }
 
@@ -337,6 +346,13 @@ fn put(line: &mut [u8; LINE], end: usize, number: u64) {
             return;
         }
     }
+}
+
+/// The line of a child but for what only the child knows.
+fn unwritten(boot_id: &str, name: &str) -> [u8; LINE] {
+    let blanks = BEGAN_END;
+    let name = name.replace(char::is_control, "?");
+    line(&format!("{:blanks$} {boot_id} {name}", ""))
 }
 
 /// A text as a line: filled up with blanks, cut where it is too long.

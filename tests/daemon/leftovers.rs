@@ -2,10 +2,12 @@
 
 use std::{
     fs,
+    io::Read,
     os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -159,6 +161,225 @@ fn they_are_ended_before_anything_starts() {
     // An end that is wished leaves nothing.
     assert_eq!(d.shut_down(20), 0);
     assert!(!d.path("d.pid.children").exists());
+}
+
+/// Its children go on without it, in its group.
+const WITH_CHILDREN: &str = "command=/bin/sh -c \"sleep 1000 & sleep 1000 & wait\"\nstartsecs=0";
+
+fn group_of(group: i32) -> Vec<i32> {
+    let is_in = |pid: &i32| support::process_stat(*pid).is_some_and(|stat| stat.group == group);
+    support::all_pids().into_iter().filter(|pid| is_in(pid) && alive(*pid)).collect()
+}
+
+/// Starts it, kills it, and then its program's first process, which leaves two others: its pid,
+/// which is the group's too, and theirs.
+fn killed_with_a_leader(on_leftover: &str) -> (TestDaemon, i32, Vec<i32>) {
+    let mut d = Setup::new()
+        .supervisord(&format!("on_leftover={on_leftover}"))
+        .program("a", WITH_CHILDREN)
+        .start();
+    d.wait_state("a", "RUNNING", 20);
+    let leader = d.pid_of("a");
+    let others = || {
+        let others: Vec<i32> = group_of(leader).into_iter().filter(|pid| *pid != leader).collect();
+        let executed =
+            |pid: &i32| support::read(format!("/proc/{pid}/cmdline").as_ref()).starts_with("sleep");
+        (others.len() == 2 && others.iter().all(executed)).then_some(others)
+    };
+    let others = wait_for("its children", 20, others);
+    d.kill();
+    kill(Pid::from_raw(leader), Signal::SIGKILL).unwrap();
+    wait_for("the leader's end", 20, || (!alive(leader)).then_some(()));
+    (d, leader, others)
+}
+
+/// Where whoever inherits orphans waits for none of them, the leader stays as a zombie.
+fn is_reaped(pid: i32) -> bool {
+    let gone = || support::process_stat(pid).is_none().then_some(());
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(5) {
+        if gone().is_some() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    eprintln!("nobody waits for orphans here: what is told of a leader that is gone is not seen");
+    false
+}
+
+#[test]
+fn a_group_whose_leader_is_gone_is_ended() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let (mut d, leader, others) = killed_with_a_leader("kill");
+    let is_reaped = is_reaped(leader);
+    d.start_again();
+    assert!(!others.iter().any(|pid| alive(*pid)));
+    d.wait_state("a", "RUNNING", 20);
+    if is_reaped {
+        let [one, two] = others[..] else { panic!("two") };
+        let line = format!(
+            "WARN 'a' of an earlier supervisord has ended, but its process group {leader} still \
+             runs with pids {one}, {two}: it is stopped"
+        );
+        let ended = "INFO all that an earlier supervisord has left has ended";
+        d.wait_log_order(&[&line, ended, "INFO spawned: 'a' with pid *"], 20);
+    }
+    wait_for("its program, once", 20, || (living(&d).len() == 1 + 3).then_some(()));
+}
+
+#[test]
+fn a_start_fails_while_a_group_runs_whose_leader_is_gone() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let (mut d, leader, others) = killed_with_a_leader("fail");
+    let what = if is_reaped(leader) { "process group" } else { "pid" };
+    let output = d.setup.run_path(&d.config, 20);
+    assert_eq!(output.code, 2, "{output:?}");
+    let line = format!(
+        "Error: 1 process still runs of an earlier supervisord: a ({what} {leader}); stop them \
+         (kill -- -{leader}), or set on_leftover=kill to have that done at start"
+    );
+    assert!(output.stderr.lines().any(|told| told == line), "{output:?}");
+    assert!(others.iter().all(|pid| alive(*pid)));
+    let group = format!("-{leader}");
+    assert!(Command::new("/bin/kill").args(["--", &group]).status().unwrap().success());
+    wait_for("their end", 20, || living(&d).is_empty().then_some(()));
+    d.start_again();
+    d.wait_state("a", "RUNNING", 20);
+}
+
+/// A group that somebody else's process has left.
+struct Orphans {
+    group: i32,
+    began: String,
+    pids: Vec<i32>,
+}
+
+impl Orphans {
+    fn new(variables: &[(&str, &str)]) -> Orphans {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "sleep 1000 & sleep 1000 & echo; wait"]).envs(variables.to_vec());
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut leader = command.spawn().unwrap();
+        leader.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let group = leader.id() as i32;
+        let began = began(group);
+        leader.kill().unwrap();
+        leader.wait().unwrap();
+        Orphans { group, began, pids: group_of(group) }
+    }
+
+    fn live(&self) -> bool {
+        self.pids.len() == 2 && self.pids.iter().all(|pid| alive(*pid))
+    }
+
+    /// A state file that tells of the process that has left them.
+    fn write_down(&self, name: &str, path: &Path) {
+        let text = format!("{HEAD}\n{} {} {} {name}\n", self.group, self.began, boot_id());
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+impl Drop for Orphans {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(-self.group), Signal::SIGKILL);
+    }
+}
+
+fn named<'a>(group: &'a str, process: &'a str) -> [(&'static str, &'a str); 2] {
+    [("SUPERVISOR_GROUP_NAME", group), ("SUPERVISOR_PROCESS_NAME", process)]
+}
+
+#[test]
+fn a_group_that_may_be_of_another_is_told_and_not_ended() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let strangers = [Orphans::new(&[]), Orphans::new(&named("g", "other"))];
+    let meant = Orphans::new(&named("g", "a"));
+    for orphans in strangers.iter().chain([&meant]) {
+        let is_meant = orphans.group == meant.group;
+        let Orphans { group, .. } = orphans;
+        let [one, two] = orphans.pids[..] else { panic!("two: {:?}", orphans.pids) };
+
+        let setup = Setup::new().supervisord("on_leftover=fail").program("plain", SLEEP);
+        let path = setup.path("d.pid.children");
+        orphans.write_down("g:a", &path);
+        let output = setup.run_to_end(20);
+        assert_eq!(output.code, 2, "{output:?}");
+        let line = if is_meant {
+            format!(
+                "Error: 1 process still runs of an earlier supervisord: g:a (process group \
+                 {group}); stop them (kill -- -{group}), or set on_leftover=kill to have that \
+                 done at start"
+            )
+        } else {
+            let file = path.display();
+            format!(
+                "Error: process group {group} still runs with pids {one}, {two} and may be that \
+                 of g:a of an earlier supervisord, or a later one: stop it (kill -- -{group}), or \
+                 remove {file} if it is another's"
+            )
+        };
+        assert!(output.stderr.lines().any(|told| told == line), "{line}: {output:?}");
+        assert!(orphans.live());
+        fs::remove_file(&path).unwrap();
+        let d = setup.start();
+        d.wait_state("plain", "RUNNING", 20);
+        assert!(orphans.live());
+        drop(d);
+
+        let setup = Setup::new().supervisord("on_leftover=kill").program("plain", SLEEP);
+        orphans.write_down("g:a", &setup.path("d.pid.children"));
+        let d = setup.start();
+        d.wait_state("plain", "RUNNING", 20);
+        let line = if is_meant {
+            format!(
+                "WARN 'g:a' of an earlier supervisord has ended, but its process group {group} \
+                 still runs with pids {one}, {two}: it is stopped"
+            )
+        } else {
+            format!(
+                "WARN process group {group} still runs with pids {one}, {two} and may be that of \
+                 'g:a' of an earlier supervisord, or a later one: it is left alone"
+            )
+        };
+        d.wait_log_order(&[&line, "INFO spawned: 'plain' with pid *"], 20);
+        assert_eq!(orphans.live(), !is_meant);
+        assert_eq!(told(&d.read("d.pid.children")), [d.pid_of("plain")]);
+    }
+}
+
+/// What a program leaves in its group when it ends while the daemon lives is nobody's business.
+#[test]
+fn what_a_program_left_before_is_no_leftover() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let lines = "command=/bin/sh -c \"sleep 1000 >/dev/null 2>&1 & exit 0\"\nstartsecs=0\n\
+                 autorestart=false";
+    let mut d = Setup::new().supervisord("on_leftover=kill").program("a", lines).start();
+    d.wait_state("a", "EXITED", 20);
+    let known = || told(&d.read("d.pid.children")).is_empty().then_some(());
+    wait_for("nobody to be written down", 20, known);
+    let left = || {
+        let left: Vec<i32> = living(&d).into_iter().filter(|pid| *pid != d.pid).collect();
+        (left.len() == 1).then(|| left[0])
+    };
+    let left = wait_for("what it has left", 20, left);
+    d.kill();
+    d.start_again();
+    d.wait_state("a", "EXITED", 20);
+    assert!(alive(left));
+    assert_eq!(d.count("WARN * of an earlier supervisord*"), 0);
 }
 
 struct Canary(Child);

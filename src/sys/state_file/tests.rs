@@ -41,6 +41,27 @@ fn a_line_is_written_found_again_and_gone_with_its_place() {
     assert!(!path.exists());
 }
 
+#[test]
+fn a_name_is_known_again_however_it_was_written() {
+    let path = path("name");
+    let (file, _) = opened(&path);
+    file.begin().unwrap();
+    let long = "long name ".repeat(9) + "é";
+    let names = ["g:a", "a", "with  two blanks", "bad\nname", &long];
+    let places = names.map(|name| (file.reserve().unwrap(), name));
+    for (place, name) in &places {
+        place.record(name).write().unwrap();
+    }
+    let read = entries_of(&fs::read(&path).unwrap());
+    for (at, entry) in read.iter().enumerate() {
+        let known = names.map(|name| entry.is_named(name));
+        assert_eq!(known, std::array::from_fn(|other| other == at), "{entry:?}");
+    }
+    assert_eq!(read.len(), names.len());
+    drop(places);
+    file.remove();
+}
+
 fn entries_of(text: &[u8]) -> Vec<Entry> {
     entries(text, fs::read_to_string(BOOT_ID).unwrap().trim())
 }
