@@ -1,5 +1,5 @@
 //! Looks every 100 ms at how soon a daemon answers, and how soon an idle program of it does, and
-//! does the same with a daemon that nothing happens to.
+//! at the same moments, in a thread of its own, at a daemon that nothing happens to.
 
 use std::{
     path::PathBuf,
@@ -16,6 +16,14 @@ use crate::support::{read, rpc::Connection};
 /// How often.
 const EVERY: Duration = Duration::from_millis(100);
 
+/// So many looks tell what is usual: of fewer, on a machine with much to do, one daemon happens to
+/// get most that were lucky.
+const ENOUGH: usize = 20;
+
+/// What slows the machine down slows both, though not at the same instant: a look is compared with
+/// those beside it from so long before its begin to so long after its end.
+const AROUND: Duration = Duration::from_secs(2);
+
 /// Who takes longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,9 +38,10 @@ pub struct Target {
     pub log: PathBuf,
 }
 
-/// How long the daemon took to answer, and the program to write.
-#[derive(Clone, Copy, Debug, Default)]
+/// When it was looked, how long the daemon took to answer, and the program to write.
+#[derive(Clone, Copy, Debug)]
 pub struct Sample {
+    begin: Instant,
     pub answer: Duration,
     pub echo: Duration,
 }
@@ -48,16 +57,16 @@ impl Target {
         let begin = Instant::now();
         self.ask("supervisor.getState", "")?;
         let answer = begin.elapsed();
-        let begin = Instant::now();
+        let asked = Instant::now();
         let sent = format!("<string>neighbour</string><string>{word}\n</string>");
         self.ask("supervisor.sendProcessStdin", &sent)?;
         while !read(&self.log).lines().rev().any(|line| line == word) {
-            if begin.elapsed() > PATIENCE {
+            if asked.elapsed() > PATIENCE {
                 return Err(format!("the neighbour wrote nothing within {PATIENCE:?}"));
             }
             thread::sleep(Duration::from_millis(1));
         }
-        Ok(Sample { answer, echo: begin.elapsed() })
+        Ok(Sample { begin, answer, echo: asked.elapsed() })
     }
 
     fn ask(&self, method: &str, params: &str) -> Result<String, String> {
@@ -92,9 +101,19 @@ fn median(samples: &[Sample], part: Part) -> Duration {
 }
 
 impl Looks {
-    /// How many there were.
+    /// Adds one at the daemon, or at that beside it.
+    fn take(&mut self, look: Result<Sample, String>, beside: bool) {
+        match (look, beside) {
+            (Ok(sample), false) => self.samples.push(sample),
+            (Ok(sample), true) => self.control.push(sample),
+            (Err(why), false) => self.failed = self.failed.take().or(Some(why)),
+            (Err(why), true) => self.failed = Some(format!("even beside it: {why}")),
+        }
+    }
+
+    /// How many there were, beside as many at least.
     pub fn count(&self) -> usize {
-        self.control.len()
+        self.samples.len().min(self.control.len())
     }
 
     /// Adds later ones.
@@ -114,59 +133,58 @@ impl Looks {
         ]
     }
 
-    /// What took noticeably longer than beside it, where nothing happened: usually, or once.
-    pub fn delay(&self) -> Option<String> {
+    /// The longest beside this look.
+    fn beside(&self, look: &Sample, part: Part) -> Duration {
+        let end = |sample: &Sample| sample.begin + sample.answer + sample.echo + AROUND;
+        let near = |beside: &&Sample| look.begin <= end(beside) && beside.begin <= end(look);
+        self.control.iter().filter(near).map(part).max().unwrap_or_default()
+    }
+
+    /// What took noticeably longer than beside it, where nothing happened: usually, or a single
+    /// time, of which `spare` is nobody's fault.
+    pub fn delay(&self, spare: Duration) -> Option<String> {
         let parts: [(&str, Part); 2] = [("answers", |s| s.answer), ("neighbour", |s| s.echo)];
         parts.into_iter().find_map(|(name, part)| {
             let (usual, beside) = (median(&self.samples, part), median(&self.control, part));
-            if usual > beside * 10 + Duration::from_millis(50) {
+            let many = self.count() >= ENOUGH;
+            if many && usual > beside * 10 + Duration::from_millis(50) {
                 return Some(format!("{name}: {usual:.1?} in the middle, {beside:.1?} beside it"));
             }
-            // A machine with much to do lets one look wait long, but rarely two.
-            let [(once, twice), (beside, _)] = [&self.samples, &self.control].map(|all| {
-                let mut all: Vec<Duration> = all.iter().map(part).collect();
-                all.sort_unstable();
-                let mut last = all.into_iter().rev();
-                (last.next().unwrap_or_default(), last.next().unwrap_or_default())
-            });
-            let most = beside * 10 + Duration::from_secs(1);
-            (twice > most || once > most + PATIENCE / 2).then(|| {
-                format!("{name}: {once:.1?} and {twice:.1?} at worst, {beside:.1?} beside it")
+            self.samples.iter().find_map(|look| {
+                let (once, beside) = (part(look), self.beside(look, part));
+                (once > beside * 10 + spare)
+                    .then(|| format!("{name}: {once:.1?} once, {beside:.1?} at most beside it"))
             })
         })
     }
 }
 
-/// Looks that go on in a thread of their own.
+/// Looks that go on in threads of their own, one for each of the two.
 pub struct Probing {
     ends: Arc<AtomicBool>,
     looks: Arc<Mutex<Looks>>,
-    thread: JoinHandle<()>,
+    threads: [JoinHandle<()>; 2],
 }
 
 impl Probing {
     pub fn start(target: Target, control: Target) -> Probing {
         let (ends, looks) = (Arc::new(AtomicBool::new(false)), Arc::<Mutex<Looks>>::default());
-        let (told, kept) = (Arc::clone(&ends), Arc::clone(&looks));
-        let thread = thread::spawn(move || {
-            while !told.load(Ordering::Relaxed) {
-                let begin = Instant::now();
-                let beside = control.look();
-                let look = target.look();
-                let mut looks = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                match beside {
-                    Ok(sample) => looks.control.push(sample),
-                    Err(why) => looks.failed = Some(format!("even beside it: {why}")),
+        let begin = Instant::now();
+        let threads = [(target, false), (control, true)].map(|(target, beside)| {
+            let (told, kept) = (Arc::clone(&ends), Arc::clone(&looks));
+            thread::spawn(move || {
+                let mut next = begin;
+                while !told.load(Ordering::Relaxed) {
+                    let look = target.look();
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).take(look, beside);
+                    while next <= Instant::now() {
+                        next += EVERY;
+                    }
+                    thread::sleep(next.saturating_duration_since(Instant::now()));
                 }
-                match look {
-                    Ok(sample) => looks.samples.push(sample),
-                    Err(why) => looks.failed = looks.failed.take().or(Some(why)),
-                }
-                drop(looks);
-                thread::sleep(EVERY.saturating_sub(begin.elapsed()));
-            }
+            })
         });
-        Probing { ends, looks, thread }
+        Probing { ends, looks, threads }
     }
 
     /// What they came to so far.
@@ -176,9 +194,10 @@ impl Probing {
 
     pub fn stop(self) -> Looks {
         self.ends.store(true, Ordering::Relaxed);
-        let looks = Arc::clone(&self.looks);
-        self.thread.join().expect("the probe, see above");
-        let looks = looks.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in self.threads {
+            thread.join().expect("the probe, see above");
+        }
+        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         looks.clone()
     }
 }

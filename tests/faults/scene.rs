@@ -79,7 +79,9 @@ impl<'a> Scene<'a> {
     pub fn calm(&self) {
         let Some(probing) = self.probing.borrow_mut().take() else { return };
         let looks = probing.stop();
-        match (&looks.failed, looks.delay()) {
+        // The original's answers are as slow as whatever it does meanwhile.
+        let spare = if self.ground.side == Side::Ours { 500 } else { 5000 };
+        match (&looks.failed, looks.delay(Duration::from_millis(spare))) {
             (Some(why), _) if self.goes_on().is_ok() => {
                 self.ground.found(Wrong::Hangs, why.clone())
             }
