@@ -144,7 +144,7 @@ pub struct HttpServer {
     pub section: String,
     /// Where it listens.
     pub address: ServerAddress,
-    /// "username" and "password", both or none. The password may be `{SHA}` and 40 hex digits.
+    /// "username" and "password", both or none; none for an empty name. The password may be `{SHA}` and 40 hex digits.
     pub credentials: Option<(String, String)>,
     /// "allowed_hosts", in lower case: names by which browsers may know the server.
     pub allowed_hosts: Vec<String>,

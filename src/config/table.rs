@@ -205,12 +205,12 @@ pub const ROWS: &[Row] = &[
     eg("/tmp/supervisor.sock", r(S::UnixHttpServer, "file", K::Text, None, "path of the socket")),
     r(S::UnixHttpServer, "chmod", K::Octal, Some("0700"), "mode of the socket"),
     eg("nobody", r(S::UnixHttpServer, "chown", K::Owner, None, "owner of the socket")),
-    eg("user", r(S::UnixHttpServer, "username", K::Text, None, "user name that clients must give")),
+    eg("user", r(S::UnixHttpServer, "username", K::Text, None, "user name that clients must give; empty: nobody is asked")),
     eg("123", r(S::UnixHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash")),
     eg("sup.example.org", r(S::UnixHttpServer, "allowed_hosts", K::Strings, Some(""), "host names, as in sup.example.org, under which browsers may change something")),
 
     eg("127.0.0.1:9001", r(S::InetHttpServer, "port", K::Address, None, "where to listen: port or host:port")),
-    eg("user", r(S::InetHttpServer, "username", K::Text, None, "user name that clients must give")),
+    eg("user", r(S::InetHttpServer, "username", K::Text, None, "user name that clients must give; empty: nobody is asked")),
     eg("123", r(S::InetHttpServer, "password", K::Text, None, "password, plain or {SHA} and its hash")),
     eg("sup.example.org", r(S::InetHttpServer, "allowed_hosts", K::Strings, Some(""), "host names, as in sup.example.org, under which browsers may change something")),
 

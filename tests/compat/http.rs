@@ -315,6 +315,44 @@ fn each_listener_has_its_own_credentials() {
 }
 
 #[test]
+fn an_empty_user_name_asks_nobody() {
+    let ports = [(); 3].map(|()| crate::support::free_port());
+    let d = Setup::new()
+        .env("NOBODY", "")
+        // All of [unix_http_server] and, with a password that is not asked for, of the client.
+        .login("", "secret")
+        .section(&format!(
+            "[inet_http_server:empty]\nport=127.0.0.1:{}\nusername=\npassword=\n\
+             [inet_http_server:expanded]\nport=127.0.0.1:{}\nusername=%(ENV_NOBODY)s\n\
+             password=x\n\
+             [inet_http_server:blank_password]\nport=127.0.0.1:{}\nusername=u\npassword=\n",
+            ports[0], ports[1], ports[2]
+        ))
+        .start();
+    // Nothing, u and an empty password, u:x
+    let words = ["", "dTo=", "dTp4"];
+    let ask = |mut connection: Connection, word: &str| {
+        let header = match word {
+            "" => String::new(),
+            word => format!("authorization: basic {word}\r\n"),
+        };
+        let call = format!("GET /nope HTTP/1.1\r\n{header}\r\n");
+        connection.send(call.as_bytes()).unwrap();
+        connection.receive().unwrap().status()
+    };
+    let tcp = |port: u16| words.map(|word| ask(Connection::tcp(port).unwrap(), word));
+    assert_eq!(tcp(ports[0]), [404; 3]);
+    assert_eq!(tcp(ports[1]), [404; 3]);
+    assert_eq!(tcp(ports[2]), [401, 404, 401]);
+    assert_eq!(words.map(|word| ask(Connection::unix(&d.path("s.sock")).unwrap(), word)), [404; 3]);
+    d.ctl(&["status"]).expect("", 0);
+    d.has_count("CRIT Server '*' running without any HTTP authentication checking", 3);
+    for name in ["inet_http_server:empty", "inet_http_server:expanded", "unix_http_server"] {
+        d.wait_log(&format!("CRIT Server '{name}' running without any HTTP*"), 15);
+    }
+}
+
+#[test]
 fn an_address_of_version_6_is_listened_on() {
     if !Side::ours_only("the original knows version 4 only") {
         return;

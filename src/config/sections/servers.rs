@@ -38,6 +38,7 @@ pub(super) fn url(servers: &[HttpServer]) -> Option<String> {
     })
 }
 
+/// The name and password that clients must give. An empty name asks for none, as in Supervisor.
 fn credentials(
     context: &Context<'_>,
     reader: Reader<'_>,
@@ -47,6 +48,12 @@ fn credentials(
     let password = reader.text("password", &context.env)?;
     match (username, password) {
         (None, None) => Ok(None),
+        (Some(username), Some(_)) if username.is_empty() => {
+            // At a start the line about a server without authentication says so.
+            let what = "an empty user name means that nobody is asked for one, nor for a password";
+            context.note(section, Some("username"), what);
+            Ok(None)
+        }
         (Some(username), Some(password)) => Ok(Some((username, password))),
         (Some(_), None) | (None, Some(_)) => {
             Err(ConfigError::IncompleteAuthentication(section.name.clone()))

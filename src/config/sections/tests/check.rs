@@ -46,6 +46,17 @@ fn a_good_file_has_none() {
 }
 
 #[test]
+fn an_empty_user_name_is_told() {
+    let text = "[supervisord]\nminfds=1\n[unix_http_server]\nfile=/s\nusername=\npassword=p\n\
+                [unix_http_server:b]\nfile=/b\nusername=u\npassword=\n";
+    assert_eq!(
+        problems(text),
+        ["/dir/x.conf:5: [unix_http_server] username: an empty user name means that nobody is \
+          asked for one, nor for a password"]
+    );
+}
+
+#[test]
 fn every_fault_is_told_with_its_place_and_once() {
     let text = "\
 [supervisord]
