@@ -8,6 +8,9 @@ use super::expand::ExpandError;
 use super::quote::quote;
 use super::values::ValueError;
 
+/// What a user can do about names of Python code.
+const SKIPS: &str = "skip_unloadable_plugins=true in [supervisord]";
+
 /// Why a configuration is refused. `Display` is the message without `Error: ` before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigError {
@@ -315,7 +318,7 @@ impl fmt::Display for ConfigError {
             E::ForeignFactory { section, factory, file, line } => write!(
                 f,
                 "{factory} cannot be resolved within [{section}]: Python extensions are not \
-                 supported (file: {}, line: {line})",
+                 supported (file: {}, line: {line}); {SKIPS} skips the section",
                 quote(file)
             ),
             E::NoEvents(_)
@@ -411,7 +414,7 @@ impl ConfigError {
             E::ForeignHandler { section, handler } => write!(
                 f,
                 "{handler} cannot be resolved within [{section}]: Python extensions are not \
-                 supported"
+                 supported; {SKIPS} uses the default instead"
             ),
             E::RedirectedListener(section) => write!(
                 f,

@@ -54,6 +54,8 @@ pub(super) struct Context<'a> {
     notices: RefCell<Vec<Notice>>,
     /// The option that was read last: the one that an error is about.
     last: RefCell<Option<Place>>,
+    /// What names Python code is left out, instead of ending the reading.
+    pub(super) skip_plugins: bool,
     /// Faults are gathered instead of ending the reading.
     gathers: bool,
     problems: RefCell<Vec<Problem>>,
@@ -75,6 +77,7 @@ impl<'a> Context<'a> {
             node_name: host.node_name(),
             notices: RefCell::default(),
             last: RefCell::default(),
+            skip_plugins: false,
             gathers: false,
             problems: RefCell::default(),
             seen: RefCell::default(),
@@ -292,7 +295,8 @@ fn read(context: &mut Context<'_>, given: daemon::Overlay) -> Result<Options, Co
     let mut file = daemon::read(context, section)?;
     let environment = file.environment.clone();
     context.env.environment(&environment);
-    let rpc_interfaces = plugins::read(context, file.skip_plugins)?;
+    context.skip_plugins = file.skip_plugins;
+    let rpc_interfaces = plugins::read(context)?;
     let groups = groups::read(context)?;
     let servers = servers::read(context)?;
     let server_url = servers::url(&servers).map(Arc::from);

@@ -200,7 +200,7 @@ pub const ROWS: &[Row] = &[
     r(S::Supervisord, "identifier", K::Text, Some("supervisor"), "this daemon's name for clients and AUTO logs"),
     r(S::Supervisord, "on_leftover", K::OnLeftover, Some("ignore"), "programs of a daemon that was killed which still run: ignore them, kill them before the start, or fail to start"),
     eg("/tmp/supervisord.pid.children", r(S::Supervisord, "state_file", K::DirPath, None, "file that tells of them, kept with kill and fail only; default: the pidfile and .children")),
-    r(S::Supervisord, "skip_unloadable_plugins", K::Boolean, Some("false"), "skip rpcinterface sections that need Python instead of refusing the file"),
+    r(S::Supervisord, "skip_unloadable_plugins", K::Boolean, Some("false"), "instead of refusing the file, skip rpcinterface sections that need Python, and use the default for a result_handler that does"),
 
     eg("/tmp/supervisor.sock", r(S::UnixHttpServer, "file", K::Text, None, "path of the socket")),
     r(S::UnixHttpServer, "chmod", K::Octal, Some("0700"), "mode of the socket"),
@@ -265,7 +265,7 @@ pub const ROWS: &[Row] = &[
     r(S::EventListener, "priority", K::Integer, Some("-1"), "order of start and stop of the pool, the lowest first"),
     eg("PROCESS_STATE,TICK_60", r(S::EventListener, "events", K::Events, None, "types of events that it gets")),
     r(S::EventListener, "buffer_size", K::Integer, Some("10"), "events that may wait for a listener"),
-    r(S::EventListener, "result_handler", K::Text, Some("supervisor.dispatchers:default_handler"), "what reads results; there is no other"),
+    r(S::EventListener, "result_handler", K::Text, Some("supervisor.dispatchers:default_handler"), "what reads results; there is no other, see skip_unloadable_plugins"),
     r(S::EventListener, "event_length", K::EventLength, Some("characters"), "what len in a header counts: characters or bytes"),
     r(S::EventListener, "listener_error", K::ListenerError, Some("unknown"), "a listener that breaks the protocol: unknown, it gets no more, or restart"),
     eg("60", r(S::EventListener, "ack_timeout", K::Seconds, None, "seconds that a listener may take for a result; 0 or nothing: for ever")),

@@ -139,7 +139,8 @@ pub const LIST: &[Bettered] = &[
         what: Instead(
             "Error: * cannot be resolved within [rpcinterface:x]",
             "Error: * cannot be resolved within [rpcinterface:x]: Python extensions are not \
-             supported (file: '<dir>/c.conf', line: *)",
+             supported (file: '<dir>/c.conf', line: *); skip_unloadable_plugins=true in \
+             [supervisord] skips the section",
         ),
     },
 ];

@@ -3,15 +3,12 @@
 
 use std::sync::Arc;
 
-use super::Context;
+use super::{Context, plugins};
 use crate::config::document::Section;
 use crate::config::error::ConfigError;
 use crate::config::event_kind::Kind;
 use crate::config::options::Pool;
 use crate::config::values;
-
-/// The one reader of results. Others would be Python code.
-const STOCK_HANDLER: &str = "supervisor.dispatchers:default_handler";
 
 /// Reads what a pool takes, in Supervisor's order.
 ///
@@ -26,10 +23,7 @@ pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Arc<Pool>
         let valid = usize::try_from(size).ok().filter(|size| *size > 0);
         valid.ok_or_else(|| ConfigError::BufferSize(name(), size))
     })?;
-    reader.get("result_handler", &names, |text| match text {
-        STOCK_HANDLER => Ok(()),
-        _ => Err(ConfigError::ForeignHandler { section: name(), handler: text.to_owned() }),
-    })?;
+    plugins::handler(context, section)?;
     let events =
         reader.need("events", &names, |text| events(text, section), ConfigError::NoEvents)?;
     reader.get("redirect_stderr", &names, |text| match values::boolean(text)? {

@@ -1,20 +1,22 @@
-//! `[rpcinterface:x]`: the stock factory alone; others would need Python.
+//! What names Python code: `[rpcinterface:x]` and "result_handler". There is the stock one of
+//! each; others would need Python.
 #![forbid(unsafe_code)]
 
-use super::Context;
+use super::{Context, Reader};
 use crate::config::document::Section;
 use crate::config::error::ConfigError;
 use crate::config::quote::quote;
 
 const KEY: &str = "supervisor.rpcinterface_factory";
 const STOCK: &str = "supervisor.rpcinterface:make_main_rpcinterface";
+const STOCK_HANDLER: &str = "supervisor.dispatchers:default_handler";
 
 /// The names of the sections that publish the stock methods.
-pub(super) fn read(context: &Context<'_>, skip: bool) -> Result<Vec<String>, ConfigError> {
+pub(super) fn read(context: &Context<'_>) -> Result<Vec<String>, ConfigError> {
     let mut names = Vec::new();
     for section in &context.document.sections {
         if let Some(name) = section.name.strip_prefix("rpcinterface:")
-            && context.attempt(section, || is_stock(context, section, skip))? == Some(true)
+            && context.attempt(section, || is_stock(context, section))? == Some(true)
         {
             names.push(name.to_owned());
         }
@@ -23,7 +25,7 @@ pub(super) fn read(context: &Context<'_>, skip: bool) -> Result<Vec<String>, Con
 }
 
 /// Whether the section publishes the stock methods; false for one that is skipped.
-fn is_stock(context: &Context<'_>, section: &Section, skip: bool) -> Result<bool, ConfigError> {
+fn is_stock(context: &Context<'_>, section: &Section) -> Result<bool, ConfigError> {
     let reader = context.reader(section);
     let text = |text: &str| Ok::<String, ConfigError>(text.to_owned());
     let absent = |section| ConfigError::NoFactory { section, key: KEY };
@@ -35,17 +37,47 @@ fn is_stock(context: &Context<'_>, section: &Section, skip: bool) -> Result<bool
         }
         return Ok(true);
     }
-    let (file, line) = match reader.written(KEY) {
-        Some(entry) => (entry.file.to_string(), entry.line),
-        None => (section.file.to_string(), section.line),
-    };
+    let (file, line) = place(reader, section, KEY);
     let section_name = section.name.clone();
-    if !skip {
+    if !context.skip_plugins {
         return Err(ConfigError::ForeignFactory { section: section_name, factory, file, line });
     }
-    let what = format!("{factory} is a Python extension, which is not supported");
+    let what = foreign(&factory);
     let place = format!("(file: {}, line: {line})", quote(&file));
     let line = format!("skipped section {}: {what} {place}", quote(&section_name));
     context.remark(section, Some(KEY), &what, line);
     Ok(false)
+}
+
+/// Looks at the "result_handler" of a pool: another than the stock one is refused, or else told,
+/// and the stock one stands for it.
+pub(super) fn handler(context: &Context<'_>, section: &Section) -> Result<(), ConfigError> {
+    const KEY: &str = "result_handler";
+    let reader = context.reader(section);
+    let name = || section.name.clone();
+    let foreign_one = reader.get(KEY, &context.names_here(), |text| match text {
+        STOCK_HANDLER => Ok(None),
+        other if context.skip_plugins => Ok(Some(other.to_owned())),
+        other => Err(ConfigError::ForeignHandler { section: name(), handler: other.to_owned() }),
+    })?;
+    if let Some(handler) = foreign_one {
+        let (file, line) = place(reader, section, KEY);
+        let what = format!("{}; the default is used", foreign(&handler));
+        let (section_name, file) = (quote(&section.name), quote(&file));
+        let line = format!("{KEY} in section {section_name}: {what} (file: {file}, line: {line})");
+        context.remark(section, Some(KEY), &what, line);
+    }
+    Ok(())
+}
+
+fn foreign(name: &str) -> String {
+    format!("{name} is a Python extension, which is not supported")
+}
+
+/// File and line of an option; those of its section where it is a default.
+fn place(reader: Reader<'_>, section: &Section, key: &str) -> (String, usize) {
+    match reader.written(key) {
+        Some(entry) => (entry.file.to_string(), entry.line),
+        None => (section.file.to_string(), section.line),
+    }
 }

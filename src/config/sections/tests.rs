@@ -301,6 +301,14 @@ fn plugins() {
         ["skipped section 'rpcinterface:t': t:make is a Python extension, which is not supported \
           (file: '/dir/x.conf', line: 4)"]
     );
+    let handled = "skip_unloadable_plugins=true\n[eventlistener:e]\ncommand=c\nevents=EVENT\n\
+                   result_handler=mine:handler\n";
+    assert_eq!(read(handled).groups.len(), 1);
+    assert_eq!(
+        notices(handled),
+        ["result_handler in section 'eventlistener:e': mine:handler is a Python extension, which \
+          is not supported; the default is used (file: '/dir/x.conf', line: 6)"]
+    );
 }
 
 #[test]

@@ -114,7 +114,7 @@ command=c
         ":22: [unix_http_server] section [unix_http_server] has no file value",
         ":25: [inet_http_server] port: not a valid port number: 'foo' ",
         ":27: [rpcinterface:x] supervisor.rpcinterface_factory: mine cannot be resolved within [rpcinterface:x]: Python extensions \
-         are not supported (file: '/dir/x.conf', line: 27)",
+         are not supported (file: '/dir/x.conf', line: 27); skip_unloadable_plugins=true in [supervisord] skips the section",
         ":28: [colours] unknown section",
         ":29: [fcgi-program:f] [fcgi-program:f] section requires a \"socket\" line",
         ":31: [eventlistener] unknown section",

@@ -163,7 +163,8 @@ fn plugins() {
     assert_eq!(
         error("[rpcinterface:x]\n\nsupervisor.rpcinterface_factory=t:make\n"),
         "t:make cannot be resolved within [rpcinterface:x]: Python extensions are not supported \
-         (file: '/dir/x.conf', line: 4)"
+         (file: '/dir/x.conf', line: 4); skip_unloadable_plugins=true in [supervisord] skips the \
+         section"
     );
 }
 

@@ -60,7 +60,7 @@ fn refused() {
         (
             "events=EVENT\nresult_handler=mine:handler",
             "mine:handler cannot be resolved within [eventlistener:a]: Python extensions are not \
-             supported",
+             supported; skip_unloadable_plugins=true in [supervisord] uses the default instead",
         ),
         (
             "events=EVENT\nredirect_stderr=true",
