@@ -401,6 +401,8 @@ pub struct Channel {
 pub enum ChildLog {
     /// Read and dropped.
     None,
+    /// The same, written as an empty text, as which clients are told it.
+    Empty,
     /// A file in childlogdir, named when the group is added.
     Auto,
     /// This file.

@@ -124,7 +124,7 @@ pub fn child_logfile(host: &dyn Host, text: &str) -> Result<ChildLogfile, ValueE
         "auto" => ChildLog::Auto,
         "syslog" => return Ok(ChildLogfile::Syslog),
         _ => match existing_dirpath(host, text)? {
-            path if path.is_empty() => ChildLog::None,
+            path if path.is_empty() => ChildLog::Empty,
             path => ChildLog::File(path),
         },
     };

@@ -110,7 +110,7 @@ fn url(socket: &Option<Arc<FcgiSocket>>) -> Option<String> {
 fn same_channel(active: &Channel, pending: &Channel) -> bool {
     let same_log = match (&active.logfile, &pending.logfile) {
         (_, ChildLog::Auto) => true,
-        (ChildLog::Auto, ChildLog::None | ChildLog::File(_)) => false,
+        (ChildLog::Auto, ChildLog::None | ChildLog::Empty | ChildLog::File(_)) => false,
         (old, new) => old == new,
     };
     same_log

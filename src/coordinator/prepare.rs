@@ -145,7 +145,7 @@ fn target(
 ) -> Target {
     let limits = Limits::new(channel.maxbytes, channel.backups);
     let file = match &channel.logfile {
-        ChildLog::None => None,
+        ChildLog::None | ChildLog::Empty => None,
         ChildLog::File(path) => Some(LogFile { path: Path::new(path).into(), auto: false, limits }),
         ChildLog::Auto => {
             let path =

@@ -50,7 +50,7 @@ fn needs(groups: &[Arc<Group>]) -> Needs {
 fn descriptors(program: &Program) -> u64 {
     /// The end of its stdin, and what wakes its thread.
     const ALWAYS: u64 = 2;
-    let channel = |log: &ChildLog| 1 + u64::from(*log != ChildLog::None);
+    let channel = |log: &ChildLog| 1 + u64::from(!matches!(log, ChildLog::None | ChildLog::Empty));
     let stderr = if program.redirect_stderr { 0 } else { channel(&program.stderr.logfile) };
     ALWAYS + channel(&program.stdout.logfile) + stderr
 }

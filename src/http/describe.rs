@@ -128,6 +128,7 @@ pub fn config_info(
 fn channel_info(prefix: &str, channel: &Channel, path: Option<String>, w: &mut Writer<'_>) {
     let logfile = match (&channel.logfile, &path) {
         (ChildLog::None, _) => "none",
+        (ChildLog::Empty, _) => "",
         (ChildLog::Auto, Some(path)) => path,
         (ChildLog::Auto, None) => "auto",
         (ChildLog::File(path), _) => path,

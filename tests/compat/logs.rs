@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::support::{Setup, Side, matches, read, wait_for};
+use crate::support::{Setup, Side, matches, read, rpc, wait_for};
 
 /// Writes numbered lines of 32 bytes, with a pause now and then so that they can't all be read
 /// at once, then stays.
@@ -317,6 +317,25 @@ sleep 1000
         (d.count("DEBG 'a' stdout emitted a comm event") == 2).then_some(())
     });
     assert_eq!(d.count("DEBG 'b' stdout emitted a comm event"), 0);
+}
+
+#[test]
+fn an_empty_log_is_none_and_told_as_it_is_written() {
+    let d = Setup::new()
+        .program("a", "command=/bin/echo a\nstdout_logfile=\nstderr_logfile=NONE\nautostart=false")
+        .program("b", "command=/bin/echo b\nstdout_logfile=off\nstderr_logfile=\nautostart=false")
+        .program("c", "command=/bin/echo c\nredirect_stderr=true\nstderr_logfile=\nautostart=false")
+        .start();
+    d.wait_log("WARN For [program:c], redirect_stderr=true but stderr_logfile has also been*", 15);
+    let answer = d.rpc().call("supervisor.getAllConfigInfo", "").unwrap();
+    assert_eq!(rpc::members(&answer, "name"), ["a", "b", "c"]);
+    assert_eq!(rpc::members(&answer, "stdout_logfile")[..2], ["", "none"]);
+    assert_eq!(rpc::members(&answer, "stderr_logfile"), ["none", "", "none"]);
+    let answer = d.rpc().call("supervisor.getAllProcessInfo", "").unwrap();
+    assert_eq!(rpc::members(&answer, "stdout_logfile")[..2], ["", ""]);
+    d.ctl(&["reread"]).expect("No config updates to processes\n", 0);
+    d.edit("stdout_logfile=\n", "stdout_logfile=NONE\n");
+    d.ctl(&["reread"]).expect("a: changed\n", 0);
 }
 
 #[test]

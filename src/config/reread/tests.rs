@@ -69,5 +69,7 @@ fn auto_logs() {
     assert!(log(ChildLog::Auto, file()));
     assert!(log(ChildLog::Auto, ChildLog::None));
     assert!(log(ChildLog::None, file()));
+    assert!(log(ChildLog::None, ChildLog::Empty));
+    assert!(log(ChildLog::Auto, ChildLog::Empty));
     assert!(changed(|p| p.stdout.logfile = file(), |p| p.stdout.maxbytes = 5));
 }

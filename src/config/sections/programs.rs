@@ -279,7 +279,7 @@ impl Common {
             notices.push((key("logfile_maxbytes"), text));
         }
         let side = usize::from(channel == "stderr");
-        let named = matches!(logfile, ChildLog::File(_));
+        let named = matches!(logfile, ChildLog::File(_) | ChildLog::Empty);
         let channel = Channel {
             logfile,
             maxbytes,

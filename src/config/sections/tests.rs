@@ -183,7 +183,7 @@ fn the_options_of_a_program() {
     assert_eq!(p.stdout.logfile, ChildLog::File("/tmp/a".to_owned()));
     assert_eq!((p.stderr.logfile, p.stderr.capture_maxbytes), (ChildLog::None, 1024));
     assert_eq!(p.directory.as_deref(), Some("/nowhere"));
-    assert_eq!(program("stdout_logfile=").stdout.logfile, ChildLog::None);
+    assert_eq!(program("stdout_logfile=").stdout.logfile, ChildLog::Empty);
     assert_eq!(
         program("stdout_logfile=/tmp/%%%%x").stdout.logfile,
         ChildLog::File("/tmp/%x".into())
