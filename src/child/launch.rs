@@ -12,7 +12,7 @@ use super::stdin::Stdin;
 use super::stream::Stream;
 use super::thread::Job;
 use super::turns::Turn;
-use crate::config::options::{LogLevel, Program};
+use crate::config::options::Program;
 use crate::counters::OfProcess;
 use crate::log::child_log::ChildLog;
 use crate::process::machine::SpawnFailure;
@@ -28,6 +28,8 @@ use crate::sys::{errno, privileges};
 pub struct Live {
     /// Its pid.
     pub pid: i32,
+    /// Why it could not be executed, to be told once its start was.
+    pub failure: Option<String>,
     /// Its stdout and, unless redirected, its stderr.
     pub streams: [Option<Box<Stream>>; 2],
     /// Its stdin.
@@ -85,13 +87,12 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     if let Some(place) = &place {
         place.written();
     }
-    if let Some(why) = spawned.failure {
-        let name = &program.name;
+    if spawned.failure.is_some() {
         job.logs.tally().count(OfProcess::ExecFailed);
-        job.logger().log(LogLevel::Warn, format_args!("'{name}' could not be executed: {why}"));
     }
     let Channels { streams, stdin, .. } = channels;
-    Ok(Live { pid: spawned.pid, streams, stdin: stdin.daemon_end(), place })
+    let spawn::Spawned { pid, failure } = spawned;
+    Ok(Live { pid, failure, streams, stdin: stdin.daemon_end(), place })
 }
 
 fn prepare(job: &Job) -> Result<(Plan, Channels, Option<Place>), SpawnFailure> {

@@ -304,6 +304,10 @@ fn begin(job: &Job, turn: Turn) -> Option<(Pump<'_>, Option<Place>)> {
     let spawned = Notice::Spawned { pid: live.pid };
     let line = spawned.about(&job.program.name);
     job.link.announce(|| job.logger().log(spawned.level(), line));
+    if let Some(why) = live.failure.take() {
+        let name = &job.program.name;
+        job.logger().log(LogLevel::Warn, format_args!("'{name}' could not be executed: {why}"));
+    }
     (job.report)(Report::Spawned { pid: live.pid });
     drop(turn);
     let place = live.place.take();

@@ -5,7 +5,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::support::{Setup, TestDaemon, alive, wait_for};
+use crate::support::{Setup, Side, TestDaemon, alive, wait_for};
 
 const SLEEP: &str = "command=/bin/sleep 1000";
 
@@ -341,4 +341,23 @@ fn a_death_by_a_realtime_signal_is_an_exit_like_any_other() {
     d.wait_log("WARN exited: a (terminated by signal 35; not expected)", 15);
     signal::kill(Pid::from_raw(d.pid_of("b")), Signal::SIGKILL).unwrap();
     d.wait_log("WARN exited: b (terminated by SIGKILL; not expected)", 15);
+}
+
+#[test]
+fn what_a_child_could_not_do_is_told_behind_its_start() {
+    if !Side::ours_only("the original tells it in the child's log alone") {
+        return;
+    }
+    let d = Setup::new()
+        .program("a", "command=/bin/true\ndirectory=/no/such/place\nstartretries=2")
+        .start();
+    d.wait_log("INFO gave up: a entered FATAL state, *", 30);
+    let (spawned, failed) =
+        ("INFO spawned: 'a' with pid ", "WARN 'a' could not be executed: couldn't chdir to ");
+    let about = |line: &String| line.starts_with(spawned) || line.starts_with(failed);
+    let lines: Vec<String> = d.messages().into_iter().filter(about).collect();
+    assert_eq!(lines.len(), 6, "{lines:#?}");
+    for pair in lines.chunks(2) {
+        assert!(pair[0].starts_with(spawned) && pair[1].starts_with(failed), "{lines:#?}");
+    }
 }
