@@ -381,3 +381,19 @@ fn what_a_killed_instance_left_is_taken_over() {
     next.kill().unwrap();
     next.wait().unwrap();
 }
+
+#[test]
+fn names_of_python_objects_may_have_blanks_around_the_colon() {
+    let setup = Setup::new();
+    let config = setup.path("c.conf");
+    let text = "[unix_http_server]\nfile=%(here)s/s.sock\n\
+                [supervisord]\nlogfile=%(here)s/activity.log\npidfile=%(here)s/d.pid\n\
+                childlogdir=%(here)s\n[rpcinterface:supervisor]\n\
+                supervisor.rpcinterface_factory = supervisor.rpcinterface: make_main_rpcinterface\n\
+                [eventlistener:e]\ncommand=/bin/cat\nevents=TICK_3600\nautostart=false\n\
+                result_handler=supervisor.dispatchers : default_handler\n";
+    fs::write(&config, text).unwrap();
+    let d = setup.start_file(config);
+    d.wait_log("INFO RPC interface 'supervisor' initialized", 15);
+    assert_eq!(d.state("e"), "STOPPED");
+}

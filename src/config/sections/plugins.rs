@@ -30,7 +30,7 @@ fn is_stock(context: &Context<'_>, section: &Section) -> Result<bool, ConfigErro
     let text = |text: &str| Ok::<String, ConfigError>(text.to_owned());
     let absent = |section| ConfigError::NoFactory { section, key: KEY };
     let factory = reader.need(KEY, &context.env, text, absent)?;
-    if factory == STOCK {
+    if names(&factory, STOCK) {
         // The keys for a factory must be good format strings, even where it takes none.
         for entry in reader.entries() {
             reader.text(&entry.key, &context.env)?;
@@ -49,6 +49,18 @@ fn is_stock(context: &Context<'_>, section: &Section) -> Result<bool, ConfigErro
     Ok(false)
 }
 
+/// Whether a text names this object of Python's, `module:name`. Blanks may stand around both, but
+/// for the beginning, and behind them in brackets what a package could ask for.
+fn names(text: &str, object: &str) -> bool {
+    let of = |(module, name): (&str, &str)| {
+        let name = name.trim();
+        let extras = || name.strip_suffix(']').and_then(|name| name.split_once('['));
+        let name = extras().map_or(name, |(name, _)| name.trim_end());
+        object.split_once(':') == Some((module.trim_end(), name))
+    };
+    text.split_once(':').is_some_and(of)
+}
+
 /// Looks at the "result_handler" of a pool: another than the stock one is refused, or else told,
 /// and the stock one stands for it.
 pub(super) fn handler(context: &Context<'_>, section: &Section) -> Result<(), ConfigError> {
@@ -56,7 +68,7 @@ pub(super) fn handler(context: &Context<'_>, section: &Section) -> Result<(), Co
     let reader = context.reader(section);
     let name = || section.name.clone();
     let foreign_one = reader.get(KEY, &context.names_here(), |text| match text {
-        STOCK_HANDLER => Ok(None),
+        stock if names(stock, STOCK_HANDLER) => Ok(None),
         other if context.skip_plugins => Ok(Some(other.to_owned())),
         other => Err(ConfigError::ForeignHandler { section: name(), handler: other.to_owned() }),
     })?;
@@ -79,5 +91,28 @@ fn place(reader: Reader<'_>, section: &Section, key: &str) -> (String, usize) {
     match reader.written(key) {
         Some(entry) => (entry.file.to_string(), entry.line),
         None => (section.file.to_string(), section.line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_an_object() {
+        let (module, name) = STOCK.split_once(':').unwrap();
+        for (between, behind) in
+            [(":", ""), (": ", ""), (" :\n ", " "), (":", "[x]"), (":", " [] ")]
+        {
+            assert!(
+                names(&format!("{module}{between}{name}{behind}"), STOCK),
+                "{between:?} {behind:?}"
+            );
+        }
+        for (before, behind) in [(" ", ""), ("x", ""), ("", "x"), ("", ":"), ("", " x"), ("", " ]")]
+        {
+            assert!(!names(&format!("{before}{STOCK}{behind}"), STOCK), "{before:?} {behind:?}");
+        }
+        assert!(!names(module, STOCK) && !names("", STOCK));
     }
 }
