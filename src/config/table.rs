@@ -22,7 +22,7 @@ pub enum Section {
     EventListener,
     /// `[fcgi-program:x]`.
     FcgiProgram,
-    /// `[rpcinterface:x]`; keys without a row belong to the factory.
+    /// `[rpcinterface:x]`; keys without a row belong to the factory, if it is not the stock one.
     RpcInterface,
     /// `[ctlplugin:x]`; all keys belong to the plugin.
     CtlPlugin,

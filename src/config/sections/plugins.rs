@@ -5,6 +5,7 @@
 use super::{Context, Reader};
 use crate::config::document::Section;
 use crate::config::error::ConfigError;
+use crate::config::expand::expand;
 use crate::config::quote::quote;
 
 const KEY: &str = "supervisor.rpcinterface_factory";
@@ -22,6 +23,13 @@ pub(super) fn read(context: &Context<'_>) -> Result<Vec<String>, ConfigError> {
         }
     }
     Ok(names)
+}
+
+/// Whether the section has the stock factory. A text that can't be expanded names none; it is
+/// refused when it is read.
+pub(super) fn names_stock(context: &Context<'_>, section: &Section) -> bool {
+    let factory = context.reader(section).raw(KEY).unwrap_or_default();
+    expand(factory, &context.env, KEY).is_ok_and(|factory| names(&factory, STOCK))
 }
 
 /// Whether the section publishes the stock methods; false for one that is skipped.

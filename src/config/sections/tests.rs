@@ -292,9 +292,25 @@ fn plugins() {
     let options =
         read(&format!("[rpcinterface:supervisor]\n{stock}[rpcinterface:y]\n{stock}z=1\n"));
     assert_eq!(options.rpc_interfaces, ["supervisor", "y"]);
-    assert!(options.notices.is_empty());
+    let told: Vec<&str> = options.notices.iter().map(|notice| notice.text.as_str()).collect();
+    assert_eq!(
+        told,
+        ["unknown key 'z' in section 'rpcinterface:y' (file: '/dir/x.conf', line: 6)"]
+    );
+    let given = format!("[DEFAULT]\nz=1\n[rpcinterface:supervisor]\n{stock}");
+    assert!(notices(&given).is_empty());
+    let leaked = format!("[rpcinterface:supervisor]\n{stock}[program:a\ncommand=c\n");
+    assert_eq!(
+        notices(&leaked),
+        [
+            "unknown key '[program' in section 'rpcinterface:supervisor' (file: '/dir/x.conf', \
+             line: 4)",
+            "unknown key 'command' in section 'rpcinterface:supervisor' (file: '/dir/x.conf', \
+             line: 5)",
+        ]
+    );
     let skipped = "skip_unloadable_plugins=true\n[rpcinterface:t]\n\
-                   supervisor.rpcinterface_factory=t:make\n[ctlplugin:t]\nx=1\n";
+                   supervisor.rpcinterface_factory=t:make\nz=1\n[ctlplugin:t]\nx=1\n";
     assert!(read(skipped).rpc_interfaces.is_empty());
     assert_eq!(
         notices(skipped),

@@ -1,7 +1,7 @@
 //! Warnings about sections and keys that nobody reads: most are misspelt.
 #![forbid(unsafe_code)]
 
-use super::Context;
+use super::{Context, plugins};
 use crate::config::document::Section;
 use crate::config::quote::quote;
 use crate::config::table;
@@ -10,7 +10,8 @@ use crate::config::table;
 pub(super) fn warn(context: &Context<'_>) {
     for section in &context.document.sections {
         match table::Section::of(&section.name) {
-            Some(kind) if kind.takes_any_key() => {}
+            // The stock factory takes no key of its own.
+            Some(kind) if kind.takes_any_key() && !plugins::names_stock(context, section) => {}
             Some(kind) => warn_of_keys(context, section, kind),
             None => {
                 let (name, file) = (quote(&section.name), quote(&section.file));

@@ -46,6 +46,13 @@ fn a_good_file_has_none() {
 }
 
 #[test]
+fn a_key_that_the_stock_factory_does_not_take_is_told() {
+    let text = "[supervisord]\nminfds=1\n[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = \
+                supervisor.rpcinterface: make_main_rpcinterface\nretries=1\n";
+    assert_eq!(problems(text), ["/dir/x.conf:5: [rpcinterface:supervisor] retries: unknown key"]);
+}
+
+#[test]
 fn an_empty_user_name_is_told() {
     let text = "[supervisord]\nminfds=1\n[unix_http_server]\nfile=/s\nusername=\npassword=p\n\
                 [unix_http_server:b]\nfile=/b\nusername=u\npassword=\n";
