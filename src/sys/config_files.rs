@@ -4,11 +4,13 @@ mod gather;
 mod patience;
 
 use std::collections::HashMap;
+use std::fs;
 use std::io;
 use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
 
+use super::inject::{self, Call};
 use super::{errno, file};
 use crate::config::command_line::CommandLine;
 use crate::config::document::Document;
@@ -48,7 +50,7 @@ pub fn default_paths(argv0: &str) -> Vec<String> {
 /// None does. supervisorctl goes on with [`CtlOptions::default`] then.
 pub fn find(argv0: &str) -> Result<String, ConfigError> {
     let paths = default_paths(argv0);
-    let found = paths.iter().find(|path| Path::new(path).exists()).cloned();
+    let found = paths.iter().find(|path| file::exists(Path::new(path))).cloned();
     found.ok_or(ConfigError::NoDefaultFile(paths))
 }
 
@@ -107,9 +109,11 @@ fn unreadable(path: &str, error: &io::Error) -> ConfigError {
     }
 }
 
+/// It may be there, and just now nobody can tell.
 fn may_heal(error: &io::Error) -> bool {
     let late = error.kind() == io::ErrorKind::TimedOut;
-    late || errno::lacks_resources(error) || error.raw_os_error() == Some(libc::EIO)
+    let by_itself = [libc::EIO, libc::EINTR].map(Some).contains(&error.raw_os_error());
+    late || by_itself || errno::lacks_resources(error)
 }
 
 fn utf8(bytes: Vec<u8>, path: &str) -> Result<String, ConfigError> {
@@ -124,15 +128,15 @@ fn utf8(bytes: Vec<u8>, path: &str) -> Result<String, ConfigError> {
 /// unless it can't be read just now: its programs would count as removed.
 ///
 /// # Errors
-/// A file can't be read for a lack of descriptors or memory, or a bad disk, or is a pipe whose data
-/// did not come; a fault in it.
+/// A file or directory can't be read for a lack of descriptors or memory, or a bad disk, or is a
+/// pipe whose data did not come; a fault in it.
 fn include(
     document: &mut Document,
     pattern: &str,
     host: &dyn Host,
     notices: &mut Vec<Notice>,
 ) -> Result<(), ConfigError> {
-    let mut files = matches(pattern);
+    let mut files = matches(pattern).map_err(ConfigError::NotReadable)?;
     files.sort();
     if files.is_empty() {
         let text = format!("No file matches via include \"{pattern}\"");
@@ -153,46 +157,55 @@ fn include(
 
 /// The paths that a pattern names, spelled as the pattern spells them: `*`, `?`, `[...]`,
 /// `[!...]` within one component. A leading dot must be written; `**` is `*`.
-fn matches(pattern: &str) -> Vec<String> {
+///
+/// # Errors
+/// The path that can't be looked at just now: what it holds would count as removed.
+fn matches(pattern: &str) -> Result<Vec<String>, String> {
     if !is_magic(pattern) {
-        let exists = Path::new(pattern).symlink_metadata().is_ok();
-        return if exists { vec![pattern.to_owned()] } else { Vec::new() };
+        let found = is_there(pattern)?;
+        return Ok(if found { vec![pattern.to_owned()] } else { Vec::new() });
     }
     let name = pattern.rsplit_once('/').map_or(pattern, |(_, name)| name);
     let directory = dirname(pattern);
     let directories =
-        if is_magic(directory) { matches(directory) } else { vec![directory.to_owned()] };
+        if is_magic(directory) { matches(directory)? } else { vec![directory.to_owned()] };
     let mut compiled = HashMap::new();
     let mut out = Vec::new();
     for directory in directories {
         if is_magic(name) {
             let pattern = compiled.entry(name).or_insert_with(|| component(name));
-            let names = names(&directory).into_iter().filter(|n| matches_name(pattern, n));
+            let names = names(&directory)?.into_iter().filter(|n| matches_name(pattern, n));
             out.extend(names.map(|n| join(&directory, &n)));
             continue;
         }
-        let path = join(&directory, name);
-        let exists = if name.is_empty() {
-            Path::new(&directory).is_dir()
-        } else {
-            Path::new(&path).symlink_metadata().is_ok()
-        };
-        if exists {
-            out.push(if name.is_empty() { format!("{directory}/") } else { path });
+        let path = if name.is_empty() { format!("{directory}/") } else { join(&directory, name) };
+        if is_there(&path)? {
+            out.push(path);
         }
     }
-    out
+    Ok(out)
+}
+
+/// Whether something has this name; one that ends with a slash is a directory's.
+fn is_there(path: &str) -> Result<bool, String> {
+    match inject::fail(Call::Stat).and_then(|()| fs::symlink_metadata(path)) {
+        Err(error) if may_heal(&error) => Err(path.to_owned()),
+        found => Ok(found.is_ok()),
+    }
 }
 
 fn is_magic(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 
-/// The names in a directory; none if it cannot be read.
-fn names(directory: &str) -> Vec<String> {
+/// The names in a directory; none if it cannot be read, as for a lack of rights.
+fn names(directory: &str) -> Result<Vec<String>, String> {
     let directory = if directory.is_empty() { "." } else { directory };
-    let entries = file::entries(Path::new(directory)).into_iter().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    match file::names(Path::new(directory)) {
+        Err(error) if may_heal(&error) => Err(directory.to_owned()),
+        Err(_) => Ok(Vec::new()),
+        Ok(names) => Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect()),
+    }
 }
 
 fn matches_name(pattern: &Option<Pattern>, name: &str) -> bool {

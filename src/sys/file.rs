@@ -1,6 +1,7 @@
 //! Files: logs and what is read of them.
 #![allow(unsafe_code)]
 
+use std::ffi::OsString;
 use std::fs::{self, DirEntry, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
@@ -110,6 +111,15 @@ pub fn open_directory(path: &Path) -> io::Result<File> {
 pub fn entries(directory: &Path) -> io::Result<impl Iterator<Item = DirEntry>> {
     inject::fail(Call::List)?;
     Ok(fs::read_dir(directory)?.flatten())
+}
+
+/// All names in a directory.
+///
+/// # Errors
+/// It can't be read to its end.
+pub fn names(directory: &Path) -> io::Result<Vec<OsString>> {
+    inject::fail(Call::List)?;
+    fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
 }
 
 /// What the name leads to.

@@ -62,7 +62,10 @@ impl Files {
         // What several patterns name is laid over the others again each time.
         let mut known: HashMap<String, Option<Rc<str>>> = HashMap::new();
         for pattern in patterns {
-            let mut found = matches(&pattern);
+            let mut found = matches(&pattern).unwrap_or_else(|path| {
+                self.tell(of_patterns(format!("could not read {}", quote(&path))));
+                Vec::new()
+            });
             found.sort();
             // A directory for files to come may well be empty.
             if found.is_empty() && !is_magic(&pattern) {

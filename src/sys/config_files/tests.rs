@@ -29,7 +29,7 @@ impl Dir {
 
     /// The paths that a pattern names, without this directory.
     fn glob(&self, pattern: &str) -> Vec<String> {
-        let mut found = matches(&format!("{}/{pattern}", self.0));
+        let mut found = matches(&format!("{}/{pattern}", self.0)).unwrap();
         found.sort();
         let below = |path: &String| path.strip_prefix(&self.0).unwrap()[1..].to_owned();
         found.iter().map(below).collect()
@@ -161,4 +161,21 @@ fn supervisorctl_does_not_include() {
     let dir = Dir::new("ctl");
     let path = dir.file("x", "[supervisorctl]\nprompt=p\n[include]\nfiles=*\n");
     assert_eq!(load_ctl(&path, &Machine).unwrap().prompt, "p");
+}
+
+/// What is wrong with a disk, or lacks, may be there: only what is certain counts as no match.
+#[test]
+fn what_can_not_be_looked_at_now_is_not_missing() {
+    for number in [libc::EMFILE, libc::ENOMEM, libc::EIO, libc::EINTR] {
+        assert!(may_heal(&io::Error::from_raw_os_error(number)), "{number}");
+    }
+    for number in [libc::ENOENT, libc::ENOTDIR, libc::EACCES, libc::ELOOP, libc::ENAMETOOLONG] {
+        assert!(!may_heal(&io::Error::from_raw_os_error(number)), "{number}");
+    }
+    let dir = Dir::new("no-match");
+    dir.file("a", "");
+    for pattern in ["none", "none/*", "a/*", "*/b", "a/"] {
+        assert_eq!(dir.glob(pattern), [""; 0], "{pattern}");
+    }
+    assert_eq!(dir.glob(&"x".repeat(300)), [""; 0]);
 }
