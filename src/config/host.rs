@@ -1,6 +1,8 @@
 //! What a configuration asks of the machine, and the types that need an answer.
 #![forbid(unsafe_code)]
 
+use std::io;
+
 use super::options::User;
 use super::values::{self, ValueError};
 
@@ -21,27 +23,49 @@ pub trait Host {
     /// The home directory that `~` means, or `~user`.
     fn home(&self, user: Option<&str>) -> Option<String>;
     /// The user of this name.
-    fn user_named(&self, name: &str) -> Option<User>;
+    ///
+    /// # Errors
+    /// Nobody can tell just now; likewise below.
+    fn user_named(&self, name: &str) -> io::Result<Option<User>>;
     /// The user of this number.
-    fn user_numbered(&self, uid: u32) -> Option<User>;
+    ///
+    /// # Errors
+    /// As above: who took it for an unknown one would give it another group.
+    fn user_numbered(&self, uid: u32) -> io::Result<Option<User>>;
     /// The number of the group of this name.
-    fn group_named(&self, name: &str) -> Option<u32>;
+    ///
+    /// # Errors
+    /// As above.
+    fn group_named(&self, name: &str) -> io::Result<Option<u32>>;
     /// Whether a group has this number.
-    fn has_group(&self, gid: u32) -> bool;
+    ///
+    /// # Errors
+    /// As above.
+    fn has_group(&self, gid: u32) -> io::Result<bool>;
 }
 
 /// A user to become: by name, or by number, which needs no entry. Without one its group has the
 /// same number, and it is in no other.
 ///
 /// # Errors
-/// [`ValueError::UserId`], [`ValueError::UserName`].
+/// [`ValueError::UserId`], [`ValueError::UserName`], [`ValueError::Lookup`].
 pub fn user(host: &dyn Host, text: &str) -> Result<User, ValueError> {
     match uid(text)? {
         Some(uid) => {
-            Ok(host.user_numbered(uid).unwrap_or(User { uid, gid: uid, name: String::new() }))
+            let found = host.user_numbered(uid).map_err(lookup(text))?;
+            Ok(found.unwrap_or(User { uid, gid: uid, name: String::new() }))
         }
-        None => host.user_named(text).ok_or_else(|| ValueError::UserName(text.to_owned())),
+        None => named(host, text),
     }
+}
+
+fn named(host: &dyn Host, name: &str) -> Result<User, ValueError> {
+    let found = host.user_named(name).map_err(lookup(name))?;
+    found.ok_or_else(|| ValueError::UserName(name.to_owned()))
+}
+
+fn lookup(text: &str) -> impl Fn(io::Error) -> ValueError {
+    move |error| ValueError::Lookup(text.to_owned(), error.to_string())
 }
 
 /// The number that the text is; `None`: it is a name. The largest one means nobody.
@@ -54,8 +78,11 @@ fn uid(text: &str) -> Result<Option<u32>, ValueError> {
 /// An owner of a file, by number or by name; it must exist.
 fn known_user(host: &dyn Host, text: &str) -> Result<u32, ValueError> {
     let user = match uid(text)? {
-        Some(uid) => host.user_numbered(uid).ok_or_else(|| ValueError::UserId(text.to_owned())),
-        None => host.user_named(text).ok_or_else(|| ValueError::UserName(text.to_owned())),
+        Some(uid) => {
+            let found = host.user_numbered(uid).map_err(lookup(text))?;
+            found.ok_or_else(|| ValueError::UserId(text.to_owned()))
+        }
+        None => named(host, text),
     };
     user.map(|user| user.uid)
 }
@@ -73,10 +100,13 @@ pub fn owner(host: &dyn Host, text: &str) -> Result<(u32, Option<u32>), ValueErr
 
 fn group_id(host: &dyn Host, text: &str) -> Result<u32, ValueError> {
     match values::integer(text) {
-        Ok(number) => u32::try_from(number)
-            .ok()
-            .filter(|gid| host.has_group(*gid))
-            .ok_or_else(|| ValueError::GroupId(text.to_owned())),
-        Err(_) => host.group_named(text).ok_or_else(|| ValueError::GroupName(text.to_owned())),
+        Ok(number) => match u32::try_from(number) {
+            Ok(gid) if host.has_group(gid).map_err(lookup(text))? => Ok(gid),
+            _ => Err(ValueError::GroupId(text.to_owned())),
+        },
+        Err(_) => {
+            let found = host.group_named(text).map_err(lookup(text))?;
+            found.ok_or_else(|| ValueError::GroupName(text.to_owned()))
+        }
     }
 }

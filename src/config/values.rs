@@ -68,6 +68,8 @@ pub enum ValueError {
     GroupName(String),
     /// No group of this number.
     GroupId(String),
+    /// A user or group, of which nobody can tell just now, and why.
+    Lookup(String, String),
     /// Not a directory that exists.
     Directory(String),
     /// The directory before the file's name does not exist.
@@ -126,6 +128,7 @@ impl fmt::Display for ValueError {
             E::UserId(v) => write!(f, "Invalid user id {v}"),
             E::GroupName(v) => write!(f, "Invalid group name {v}"),
             E::GroupId(v) => write!(f, "Invalid group id {v}"),
+            E::Lookup(v, why) => write!(f, "{v} could not be looked up: {why}"),
             E::Directory(v) => write!(f, "{v} is not an existing directory"),
             E::DirPath(v) => {
                 write!(f, "The directory named as part of the path {v} does not exist")

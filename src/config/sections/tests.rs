@@ -1,3 +1,4 @@
+use std::io;
 use std::time::Duration;
 
 use super::*;
@@ -12,6 +13,9 @@ mod check;
 mod errors;
 mod fcgi;
 mod pools;
+
+/// A user and a group of which the machine can't tell.
+const BROKEN: u32 = 99;
 
 /// A machine with `/dir`, `/tmp` and `/home/me`, and the users root (0) and me (7).
 struct Fake;
@@ -45,25 +49,35 @@ impl Host for Fake {
         user.is_none_or(|user| user == "me").then(|| "/home/me".to_owned())
     }
 
-    fn user_named(&self, name: &str) -> Option<User> {
+    fn user_named(&self, name: &str) -> io::Result<Option<User>> {
         self.user_numbered(match name {
             "root" => 0,
             "me" => 7,
-            _ => return None,
+            "broken" => BROKEN,
+            _ => return Ok(None),
         })
     }
 
-    fn user_numbered(&self, uid: u32) -> Option<User> {
+    fn user_numbered(&self, uid: u32) -> io::Result<Option<User>> {
+        if uid == BROKEN {
+            return Err(io::Error::other("no list"));
+        }
         let name = if uid == 0 { "root" } else { "me" };
-        [0, 7].contains(&uid).then(|| User { uid, gid: uid + 1, name: name.to_owned() })
+        Ok([0, 7].contains(&uid).then(|| User { uid, gid: uid + 1, name: name.to_owned() }))
     }
 
-    fn group_named(&self, name: &str) -> Option<u32> {
-        (name == "wheel").then_some(3)
+    fn group_named(&self, name: &str) -> io::Result<Option<u32>> {
+        if name == "broken" {
+            return Err(io::Error::other("no list"));
+        }
+        Ok((name == "wheel").then_some(3))
     }
 
-    fn has_group(&self, gid: u32) -> bool {
-        gid == 3
+    fn has_group(&self, gid: u32) -> io::Result<bool> {
+        if gid == BROKEN {
+            return Err(io::Error::other("no list"));
+        }
+        Ok(gid == 3)
     }
 }
 
@@ -188,6 +202,19 @@ fn the_options_of_a_program() {
         program("stdout_logfile=/tmp/%%%%x").stdout.logfile,
         ChildLog::File("/tmp/%x".into())
     );
+}
+
+/// Taken for a number without an entry, a user would get another group.
+#[test]
+fn users_and_groups_that_can_not_be_looked_up() {
+    let told = |text: &str| read_with(text, &CommandLine::default()).unwrap_err().to_string();
+    let daemon = |user: &str| told(&format!("[supervisord]\nuser={user}\n"));
+    assert!(daemon("99").contains("99 could not be looked up: no list"), "{}", daemon("99"));
+    assert!(daemon("broken").contains("broken could not be looked up: no list"));
+    for owner in ["99", "broken", "me:broken", "me:99"] {
+        let text = format!("[supervisord]\n[unix_http_server]\nfile=/dir/s\nchown={owner}\n");
+        assert_eq!(told(&text), format!("Invalid sockchown value {owner}"));
+    }
 }
 
 #[test]
