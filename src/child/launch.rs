@@ -12,7 +12,7 @@ use super::stdin::Stdin;
 use super::stream::Stream;
 use super::thread::Job;
 use super::turns::Turn;
-use crate::config::options::Program;
+use crate::config::options::{LogLevel, Program};
 use crate::counters::OfProcess;
 use crate::log::child_log::ChildLog;
 use crate::process::machine::SpawnFailure;
@@ -84,8 +84,10 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     let spawned =
         spawn::spawn(&plan, &job.link.slot).map_err(|error| fork_failure(program, &error))?;
     job.logs.tally().count(OfProcess::Spawned);
-    if let Some(place) = &place {
-        place.written();
+    if let Some(error) = place.as_ref().and_then(|place| place.written().err()) {
+        let (name, error) = (&program.name, errno::described(&error));
+        let line = format_args!("'{name}' could not be written to the state file: {error}");
+        job.logger().log(LogLevel::Warn, line);
     }
     if spawned.failure.is_some() {
         job.logs.tally().count(OfProcess::ExecFailed);

@@ -29,6 +29,7 @@
 pub enum Call {
     Accept,
     Access,
+    Become,
     Bind,
     Chmod,
     Chown,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use super::inject::{self, Call};
 use super::poll;
 
 /// How often a process is looked at where the kernel can't tell of its end (before Linux 5.3, or
@@ -27,6 +28,7 @@ impl Process {
     /// # Errors
     /// `ESRCH`: none has; `EINVAL`; `EMFILE`.
     pub fn open(pid: i32) -> io::Result<Process> {
+        inject::fail(Call::Open)?;
         // SAFETY: integers only.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         if fd >= 0 {
@@ -69,6 +71,7 @@ impl Process {
     /// # Errors
     /// `ESRCH`: it has ended; `EPERM`.
     pub fn send(&self, signal: Signal) -> io::Result<()> {
+        inject::fail(Call::Kill)?;
         let done = match self.fd() {
             // SAFETY: integers, and no structure where the kernel takes none.
             Some(fd) => unsafe {
@@ -106,6 +109,7 @@ fn exists(pid: i32) -> bool {
 
 /// The words of `/proc/<pid>/stat` behind the name.
 fn stat(pid: i32) -> Option<Vec<String>> {
+    inject::restarted(Call::Open).and_then(|()| inject::restarted(Call::Read)).ok()?;
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, words) = text.rsplit_once(") ")?;
     Some(words.split(' ').map(str::to_owned).collect())

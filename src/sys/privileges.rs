@@ -7,6 +7,7 @@ use std::io;
 use nix::unistd::{Gid, Uid, User as Account, getgrouplist, getuid, setgid, setgroups, setuid};
 
 use super::inject::{self, Call};
+use super::{errno, users};
 use crate::config::options::User;
 
 /// Said when the groups were refused.
@@ -28,15 +29,21 @@ pub struct Identity {
 }
 
 /// What a child that should run as `user` has to do: nothing, become somebody, or fail with a
-/// text. A user that was deleted since the configuration was read is nobody to become.
+/// text. A user that was deleted since the configuration was read is nobody to become, and neither
+/// is one of whom that can't be told.
 pub fn identity_of(user: &User) -> Result<Option<Identity>, String> {
     if getuid().as_raw() == user.uid {
         return Ok(None);
     }
     // One that was given as a bare number never had an entry.
-    let is_gone = || matches!(Account::from_uid(Uid::from_raw(user.uid)), Ok(None));
-    if !user.name.is_empty() && is_gone() {
-        return Err(format!("Can't find uid {}", user.uid));
+    if !user.name.is_empty() {
+        let found = users::look_up(|| Account::from_uid(Uid::from_raw(user.uid)));
+        let found = found.map_err(|error| {
+            format!("Can't look up uid {}: {}", user.uid, errno::described(&error))
+        })?;
+        if found.is_none() {
+            return Err(format!("Can't find uid {}", user.uid));
+        }
     }
     if !getuid().is_root() {
         return Err("Can't drop privilege as nonroot user".to_owned());
@@ -77,9 +84,14 @@ pub fn may_become(user: &User) -> Result<(), String> {
 pub fn become_user(user: &User) -> Result<(), String> {
     let Some(identity) = identity_of(user)? else { return Ok(()) };
     let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
-    setgroups(&groups).map_err(|_| NO_GROUPS.to_owned())?;
-    setgid(Gid::from_raw(identity.gid)).map_err(|_| NO_GROUP.to_owned())?;
-    setuid(Uid::from_raw(identity.uid)).map_err(|_| NO_USER.to_owned())
+    become_by(|| setgroups(&groups)).map_err(|_| NO_GROUPS.to_owned())?;
+    become_by(|| setgid(Gid::from_raw(identity.gid))).map_err(|_| NO_GROUP.to_owned())?;
+    become_by(|| setuid(Uid::from_raw(identity.uid))).map_err(|_| NO_USER.to_owned())
+}
+
+fn become_by(change: impl FnOnce() -> nix::Result<()>) -> io::Result<()> {
+    inject::fail(Call::Become)?;
+    Ok(change()?)
 }
 
 /// Whether the process may do everything.

@@ -91,7 +91,7 @@ impl Seats {
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn take(descriptors: [RawFd; 4]) -> Option<Seats> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
-        if ABOVE.load(Ordering::Acquire) == 0 || inject::fail(Call::Dup).is_err() {
+        if ABOVE.load(Ordering::Acquire) == 0 {
             return None;
         }
         let owner = NEXT.fetch_add(1, Ordering::Relaxed).max(1);
@@ -99,6 +99,7 @@ impl Seats {
         let seats = Seats { set, owner };
         let placed = seats.numbers().into_iter().zip(descriptors);
         for (number, descriptor) in placed {
+            inject::fail(Call::Dup).ok()?;
             // SAFETY: integers only; the number is this set's.
             if unsafe { libc::dup3(descriptor, number, libc::O_CLOEXEC) } < 0 {
                 return None;

@@ -15,6 +15,8 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use nix::sys::resource::{Resource, getrlimit};
+
 use super::errno;
 use super::inject::{self, Call};
 use super::limits::{Bounds, ForChildren};
@@ -205,7 +207,8 @@ fn setuid_text(plan: &Plan) -> Vec<u8> {
 
 /// The bound of the slow way to close descriptors, for kernels without `close_range`.
 fn last_descriptor() -> RawFd {
-    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+    let limit = || Ok(getrlimit(Resource::RLIMIT_NOFILE)?);
+    let limit = inject::fail(Call::Limit).and_then(|()| limit());
     RawFd::try_from(limit.map_or(1024, |(soft, _)| soft.min(65_536))).unwrap_or(1024)
 }
 

@@ -122,9 +122,10 @@ impl StateFile {
     /// # Errors
     /// See [`Refused`].
     pub fn open(path: &Path) -> Result<(StateFile, Vec<Entry>), Refused> {
+        inject::restarted(Call::Open)?;
         let file = options().create(true).truncate(false).open(path)?;
         let mut file = seats::out_of_the_way(file);
-        let meta = file.metadata()?;
+        let meta = file::state_of(&file)?;
         if !meta.is_file() {
             return Err(Refused::Strange);
         }
@@ -135,12 +136,15 @@ impl StateFile {
             return Err(Refused::InUse);
         }
         let mut text = Vec::new();
+        inject::restarted(Call::Read)?;
         (&mut file).take(MOST).read_to_end(&mut text)?;
         // After a crash of the machine there may be a length and nothing written.
         let is_blank = text.iter().take(LINE).all(|byte| *byte == 0);
         if !is_blank && !text.starts_with(HEAD.as_bytes()) {
             return Err(Refused::Strange);
         }
+        inject::restarted(Call::Open)?;
+        inject::restarted(Call::Read)?;
         let boot_id = fs::read_to_string(BOOT_ID)?.trim().to_owned();
         let entries = entries(&text, &boot_id);
         let state = Mutex::new(State { file: Arc::new(file), taken: Vec::new() });
@@ -253,14 +257,18 @@ impl Place {
     }
 
     /// The child has written: into a file that was made anew meanwhile, its line goes too.
-    pub fn written(&self) {
+    ///
+    /// # Errors
+    /// It does not, and who comes after this daemon will not know the child.
+    pub fn written(&self) -> io::Result<()> {
         let now = Arc::clone(&self.state_file.state().file);
-        let mut line = [0; LINE];
-        if !Arc::ptr_eq(&now, &self.file)
-            && self.file.read_exact_at(&mut line, self.offset()).is_ok()
-        {
-            let _ = write(&now, &line, self.offset());
+        if Arc::ptr_eq(&now, &self.file) {
+            return Ok(());
         }
+        let mut line = [0; LINE];
+        inject::restarted(Call::Read)?;
+        self.file.read_exact_at(&mut line, self.offset())?;
+        write(&now, &line, self.offset())
     }
 }
 

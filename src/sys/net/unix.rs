@@ -65,7 +65,7 @@ fn take_name(temporary: &str, file: &str, say: &mut dyn FnMut(&str)) -> Result<(
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             // A file system without hard links.
-            Err(error) if !fs::exists(file)? => {
+            Err(error) if !is_there(file)? => {
                 return inject::fail(Call::Rename)
                     .and_then(|()| fs::rename(temporary, file))
                     .map_err(|_| ListenError::Socket(error));
@@ -85,6 +85,11 @@ fn take_name(temporary: &str, file: &str, say: &mut dyn FnMut(&str)) -> Result<(
         }
     }
     Err(ListenError::InUse)
+}
+
+fn is_there(file: &str) -> io::Result<bool> {
+    inject::fail(Call::Stat)?;
+    fs::exists(file)
 }
 
 /// What stands at the name that we want.

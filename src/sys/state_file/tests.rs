@@ -73,13 +73,13 @@ fn one_who_writes_while_it_is_made_anew_is_not_lost() {
     file.begin().unwrap();
     let [first, second] = [(); 2].map(|()| file.reserve().unwrap());
     first.record("first").write().unwrap();
-    first.written();
+    first.written().unwrap();
     fs::remove_file(&path).unwrap();
     let third = file.reserve().unwrap();
     assert!(matches!(StateFile::open(&path), Err(Refused::InUse)));
     for (place, name) in [(&second, "second"), (&third, "third")] {
         place.record(name).write().unwrap();
-        place.written();
+        place.written().unwrap();
     }
     let names = |entries: Vec<Entry>| -> Vec<String> {
         entries.into_iter().map(|entry| entry.name).collect()
