@@ -295,6 +295,92 @@ fn the_daemons_threads_call_the_system_by_wrappers_alone() {
     assert!(wrong.is_empty(), "system calls outside of src/sys:\n{}", wrong.join("\n"));
 }
 
+/// Files of `src/sys` whose system calls no test can make fail, and why that is no loss.
+const NEVER_MADE_TO_FAIL: [(&str, &str); 11] = [
+    ("code.rs", "what can't be given back is kept"),
+    ("config_files/gather.rs", "for --check, which has its process to itself"),
+    ("daemonize.rs", "before start-up is done"),
+    ("execute.rs", "for pidproxy"),
+    ("foresee.rs", "for --check, which has its process to itself"),
+    ("heap.rs", "what can't be given back is kept"),
+    ("inbox.rs", "for pidproxy"),
+    ("inject/armed.rs", "it is what makes others fail"),
+    ("leftovers.rs", "a list of processes that can't be read counts as one that has them all"),
+    ("stack.rs", "what can't be given back is kept"),
+    ("terminal.rs", "for supervisorctl"),
+];
+
+/// Whether the code of `src/sys` can make a system call: it names a function of libc's, of
+/// `std::fs` or of nix.
+fn makes_calls(code: &str) -> bool {
+    let named = |(at, _): (usize, &str)| {
+        let name = identifier(&code[at + "libc::".len()..]);
+        let is_function = name.starts_with(|letter: char| letter.is_lowercase());
+        is_function && code[at + "libc::".len() + name.len()..].starts_with('(')
+    };
+    code.match_indices("libc::").any(named)
+        || !bare_calls(code).is_empty()
+        || code.match_indices("nix::").any(|(at, _)| names_a_function(&code[at..]))
+}
+
+/// Whether a path of nix or a list of them ends in something that is no type: `nix::a::{b, C}`.
+fn names_a_function(path: &str) -> bool {
+    let end = path.find([';', '(']).unwrap_or(path.len());
+    let (path, called) = (&path[..end], path[end..].starts_with('('));
+    let last = |item: &str| identifier(item.rsplit("::").next().unwrap_or("").trim());
+    let is_function = |name: String| name.starts_with(|letter: char| letter.is_lowercase());
+    if path.contains('{') || !called {
+        let items = path.split(['{', '}', ',']).filter(|item| !item.trim().ends_with("::"));
+        return items.map(last).any(is_function);
+    }
+    is_function(last(path))
+}
+
+#[test]
+fn calls_below_sys_can_be_made_to_fail() {
+    let sys = src().join("sys");
+    let mut bare = Vec::new();
+    let mut files = 0;
+    for source in sources(&sys) {
+        let name = source.path.strip_prefix(&sys).unwrap().display().to_string();
+        let code = without_tests(&source.code);
+        if name.ends_with("tests.rs") || !makes_calls(code) {
+            continue;
+        }
+        files += 1;
+        if !code.contains("inject::") {
+            bare.push(name);
+        }
+    }
+    assert!(files > 20, "{files} files that call the system were found below {}", sys.display());
+    bare.sort();
+    let known: Vec<&str> = NEVER_MADE_TO_FAIL.iter().map(|(name, _)| *name).collect();
+    assert_eq!(bare, known, "files of src/sys that call the system without asking inject");
+}
+
+#[test]
+fn calls_of_libraries_are_seen_and_types_are_not() {
+    for code in [
+        "unsafe { libc::kill(1, 2) }",
+        "use nix::unistd::{Uid, access};",
+        "use nix::sys::socket::{self, sockopt};",
+        "use nix::unistd::getuid;",
+        "let me = nix::unistd::getuid();",
+        "fs::read(path)?;",
+    ] {
+        assert!(makes_calls(code), "{code}");
+    }
+    for code in [
+        "use nix::errno::Errno; libc::EIO",
+        "Errno::from_raw(libc::EIO)",
+        "use nix::sys::signal::{SigSet, Signal};",
+        "fn f(a: libc::tm, b: libc::c_int) {}",
+        "use std::fs::{File, Metadata};",
+    ] {
+        assert!(!makes_calls(code), "{code}");
+    }
+}
+
 #[test]
 fn bare_calls_are_seen_and_types_are_not() {
     assert_eq!(bare_calls("let a = std::fs::read(p); use std::fs::{self, File};"), ["fs::read"]);

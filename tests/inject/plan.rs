@@ -77,6 +77,10 @@ impl Fault {
             "child" if hit.contains("state_file.rs") => false,
             // The child's own last words are in its log.
             "child" if hit.contains("sys/spawn.rs") && self.call == "read" => false,
+            // A line that is sent in vain is sent to a new reader.
+            "child" if hit.contains("sys/syslog.rs") => {
+                matches!(self.call.as_str(), "connect" | "socket")
+            }
             "child" => matches!(
                 self.call.as_str(),
                 "bind"
@@ -93,6 +97,12 @@ impl Fault {
                     | "write"
             ),
             "daemon" => matches!(self.call.as_str(), "eventfd" | "kill" | "thread" | "wait"),
+            // A part that may not be read is left out, as in Supervisor; what is only so for the
+            // moment is told.
+            "files" if hit.contains("config_files.rs") => {
+                matches!(self.call.as_str(), "list" | "open" | "stat")
+                    && matches!(self.errno, libc::EMFILE | libc::ENOSPC | libc::EIO)
+            }
             "files" => matches!(self.call.as_str(), "bind" | "listen" | "open" | "socket"),
             "http" => self.call == "thread",
             "log" => self.call == "rename" || (self.call == "write" && !self.ever),
@@ -135,7 +145,7 @@ const FOUND: [&str; 9] = [
     "restart/daemon/kill/2/EIO/once",
     "reread/daemon/kill/1/EACCES/once",
     // A program without its groups.
-    "start/child/resolve/1/EIO/once",
+    "start/child/resolve/2/EIO/once",
     // A stdin that was closed in silence.
     "output/child/write/1/EIO/once",
 ];

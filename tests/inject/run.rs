@@ -21,6 +21,7 @@ use crate::{
     support::{
         MARK, Scratch, Side, all_pids, free_port, kill_marked, marked, process_stat, read,
         rpc::{members, scalar},
+        system_log::{SystemLog, in_place_of_dev},
         write_script,
     },
 };
@@ -48,6 +49,7 @@ pub struct Run {
     /// The port of its TCP listener.
     pub port: u16,
     began: Instant,
+    syslog: Option<SystemLog>,
     /// What the report told when the scenario was over.
     pub acted: String,
 }
@@ -73,7 +75,17 @@ impl Run {
         fs::write(dir.join("c.conf"), config(scenario.programs, port)).expect("a configuration");
         let order = format!("{order},report={0}/report,lift={0}/lift", dir.display());
         let file = |name: &str| fs::File::create(dir.join(name)).expect("a file for its output");
-        let child = Command::new(Side::Ours.supervisord())
+        let mut command = Command::new(Side::Ours.supervisord());
+        let mut syslog = None;
+        if scenario.syslog {
+            fs::create_dir(dir.join("dev")).expect("a directory for devices");
+            let script = format!("{}; exec \"$0\" \"$@\"", in_place_of_dev(&dir.join("dev")));
+            command = Command::new("unshare");
+            command.args(["--mount", "sh", "-e", "-c", &script]).arg(Side::Ours.supervisord());
+            syslog = Some(SystemLog::bind(&dir.join("dev/log")));
+            syslog.iter().for_each(SystemLog::read);
+        }
+        let child = command
             .args(["-n", "-s", "-c"])
             .arg(dir.join("c.conf"))
             .current_dir(dir)
@@ -84,7 +96,8 @@ impl Run {
             .stderr(file("daemon.err"))
             .spawn()
             .expect("supervisord");
-        let mut run = Run { scratch, child, port, began: Instant::now(), acted: String::new() };
+        let (began, acted) = (Instant::now(), String::new());
+        let mut run = Run { scratch, child, port, began, syslog, acted };
         let pid = format!("{}\n", run.child.id());
         run.wait("the pidfile", Duration::from_secs(60), |run| {
             if run.read("d.pid") == pid { Ok(()) } else { Err("not written".to_owned()) }
@@ -124,6 +137,11 @@ impl Run {
     pub fn say(&self, name: &str, line: &str) -> io::Result<String> {
         let params = format!("<string>{name}</string><string>{line}\n</string>");
         self.call("supervisor.sendProcessStdin", &params)
+    }
+
+    /// Whether such a line came to the system's log.
+    pub fn has_system_logged(&self, text: &str) -> bool {
+        self.syslog.as_ref().is_some_and(|log| log.texts().iter().any(|line| line == text))
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -24,6 +24,8 @@ pub struct Scenario {
     /// Whether it asks for something that is lost with its request, such as the start of what it
     /// has stopped.
     pub asks: bool,
+    /// Whether there is a log of the system's, which somebody reads.
+    pub syslog: bool,
     pub act: fn(&Run),
     /// What must hold besides when the fault is gone.
     pub recovered: fn(&Run) -> Result<(), String>,
@@ -39,6 +41,7 @@ const PLAIN: Scenario = Scenario {
     running: &["web"],
     ends: false,
     asks: false,
+    syslog: false,
     act: |_| {},
     recovered: |_| Ok(()),
     cure: |_| {},
@@ -54,7 +57,7 @@ const LISTENER: &str = "#!/bin/sh\n\
         printf 'RESULT 2\\nOK'\n\
     done\n";
 
-pub const ALL: [Scenario; 15] = [
+pub const ALL: [Scenario; 17] = [
     Scenario {
         name: "start",
         programs: "[program:auto]\ncommand=cat\nstartsecs=0\n\
@@ -283,6 +286,50 @@ pub const ALL: [Scenario; 15] = [
                 let log = run.read("activity.log");
                 log.matches("supervisord started").count() > 1 || log.contains("could not restart")
             });
+        },
+        ..PLAIN
+    },
+    Scenario {
+        name: "moved",
+        running: &["web", "own", "part"],
+        asks: true,
+        act: |run| {
+            run.await_soon(|run| logged(run, "success: web"));
+            let _ = fs::create_dir(run.path("parts"));
+            let part = "[program:part]\ncommand=cat\nstartsecs=0\n";
+            let _ = fs::write(run.path("parts/one.inc"), part);
+            let new = "[program:own]\ncommand=cat\nuser=65534\nstartsecs=1\n\
+                stdout_logfile=NONE\nstderr_logfile=NONE\n\
+                [include]\nfiles=%(here)s/par*/*.inc\n";
+            let new = config(new, run.port)
+                .replace("on_leftover=kill\n", "on_leftover=kill\nstate_file=%(here)s/moved\n");
+            let _ = fs::write(run.path("c.conf"), new);
+            run.signal(Signal::SIGHUP);
+            run.await_soon(|run| {
+                let log = run.read("activity.log");
+                log.contains("success: own") || log.contains("could not restart")
+            });
+        },
+        ..PLAIN
+    },
+    Scenario {
+        name: "syslog",
+        programs: "[program:log]\ncommand=cat\nautorestart=true\nstartsecs=0\n\
+            stdout_syslog=true\nstdout_logfile=%(here)s/log.log\nstderr_logfile=NONE\n",
+        running: &["web", "log"],
+        syslog: true,
+        act: |run| {
+            for line in ["one", "two", "three"] {
+                let _ = run.say("log", line);
+                run.await_soon(|run| run.has_system_logged(&format!("log {line}")));
+            }
+        },
+        recovered: |run| {
+            let word = format!("word{}", run.read("log.log").len());
+            let sent = run.say("log", &word);
+            let has = |run: &Run| run.has_system_logged(&format!("log {word}"));
+            run.await_soon(has);
+            if has(run) { Ok(()) } else { Err(format!("no line in the system's log: {sent:?}")) }
         },
         ..PLAIN
     },

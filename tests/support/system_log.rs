@@ -24,17 +24,22 @@ impl Setup {
         let dev = self.path("dev");
         fs::create_dir(&dev).expect("a directory for devices");
         self.own_mounts = true;
-        let dev = dev.display();
-        self.prelude(&format!(
-            "for name in null zero random urandom tty; do \
-             : > {dev}/$name; mount --bind /dev/$name {dev}/$name; done; mount --rbind {dev} /dev"
-        ))
+        self.prelude(&in_place_of_dev(&dev))
     }
 
     /// Begins to keep the log of that /dev.
     pub fn system_log(&self) -> SystemLog {
         SystemLog::bind(&self.path(SOCKET))
     }
+}
+
+/// Commands of a shell that has mounts of its own.
+pub fn in_place_of_dev(dev: &Path) -> String {
+    let dev = dev.display();
+    format!(
+        "for name in null zero random urandom tty; do \
+         : > {dev}/$name; mount --bind /dev/$name {dev}/$name; done; mount --rbind {dev} /dev"
+    )
 }
 
 impl TestDaemon {
@@ -53,7 +58,8 @@ pub struct SystemLog {
 }
 
 impl SystemLog {
-    fn bind(path: &Path) -> SystemLog {
+    /// Takes the name, whoever has it.
+    pub fn bind(path: &Path) -> SystemLog {
         let new = path.with_extension("new");
         let socket = UnixDatagram::bind(&new).expect("a socket for the system's log");
         socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
