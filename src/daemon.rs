@@ -73,9 +73,10 @@ pub fn main() -> ExitCode {
     let program = line.first().cloned().unwrap_or_else(|| "supervisord".to_owned());
     match run(&line, &program) {
         Ok(code) => code,
-        Err(Failure { why, place }) => {
+        Err(Failure { why, place, helped }) => {
+            let help = if helped { format!("For help, use {program} -h\n") } else { String::new() };
             let place = place.map(|place| format!("({place})\n")).unwrap_or_default();
-            let _ = write!(io::stderr(), "Error: {why}\nFor help, use {program} -h\n{place}");
+            let _ = write!(io::stderr(), "Error: {why}\n{help}{place}");
             ExitCode::from(2)
         }
     }
@@ -87,17 +88,27 @@ struct Failure {
     why: String,
     /// The option at fault, which Supervisor's texts do not tell.
     place: Option<String>,
+    /// What the help tells may help; what others do to it, it does not.
+    helped: bool,
+}
+
+impl Failure {
+    /// Another daemon, or what it has left, is in the way.
+    fn by_others(why: String) -> Failure {
+        Failure { why, place: None, helped: false }
+    }
 }
 
 impl From<String> for Failure {
     fn from(why: String) -> Failure {
-        Failure { why, place: None }
+        Failure { why, place: None, helped: true }
     }
 }
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Failure {
-        Failure { why: error.to_string(), place: error.place().map(ToString::to_string) }
+        let place = error.place().map(ToString::to_string);
+        Failure { why: error.to_string(), place, helped: true }
     }
 }
 
@@ -174,12 +185,19 @@ impl Ready {
         let account = account.map(Account::open).transpose()?;
         tell_notices(&logger, &options, &told);
         let listeners = listeners::open(&options)?;
-        let pidfile = take_pidfile(&main.pidfile, &logger)?;
+        let pidfile = take_pidfile(&main.pidfile, &logger).map_err(Failure::by_others)?;
         let state_file = match leftovers::take(main, &logger) {
             Ok(taken) => taken,
-            Err(why) => {
+            Err(refused) => {
                 pidfile.into_iter().for_each(Pidfile::remove);
-                return Err(why.into());
+                return Err(match refused {
+                    leftovers::Refused::File(why) => why.into(),
+                    leftovers::Refused::Running(why) => {
+                        // The log is not another daemon's: this one has the pidfile.
+                        tell_last(&logger, (queue, sinks), &why);
+                        Failure::by_others(why)
+                    }
+                });
             }
         };
         // No other instance can be the one that has them, and no program that it has left.
@@ -458,6 +476,14 @@ fn tell_notices(logger: &Logger, options: &Options, told: &[Notice]) {
         for notice in options.notices.iter().chain(told).filter(|notice| notice.level == level) {
             logger.log(log_level, &notice.text);
         }
+    }
+}
+
+/// The last words of a start that comes to nothing, in the log.
+fn tell_last(logger: &Logger, (queue, sinks): (LogQueue, Sinks), why: &str) {
+    logger.log(LogLevel::Critical, why);
+    if activity::start(queue, sinks).is_ok() {
+        logger.flush(FAREWELL);
     }
 }
 

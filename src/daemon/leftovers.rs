@@ -1,6 +1,7 @@
 //! Programs that an earlier daemon has left running: what `on_leftover` says of them, before
 //! anything is started.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,23 +10,41 @@ use crate::log::activity::Logger;
 use crate::sys::leftovers::{self, Doubtful, Found, Leftover};
 use crate::sys::state_file::{Entry, StateFile};
 
+/// Why there is no start.
+#[derive(Debug)]
+pub enum Refused {
+    /// The state file can't be had.
+    File(String),
+    /// Programs run and that is not wanted, or they could not be ended.
+    Running(String),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::File(why) | Refused::Running(why) => f.write_str(why),
+        }
+    }
+}
+
 /// Takes the state file, if there is to be one, and sees to the programs that it tells of.
 ///
 /// # Errors
-/// The file can't be had; programs run and that is not wanted, or they could not be ended.
-pub fn take(main: &Supervisord, logger: &Logger) -> Result<Option<Arc<StateFile>>, String> {
+/// See [`Refused`].
+pub fn take(main: &Supervisord, logger: &Logger) -> Result<Option<Arc<StateFile>>, Refused> {
     if main.on_leftover == OnLeftover::Ignore {
         return Ok(None);
     }
     let path = &main.state_file;
-    let failed =
-        |why: &dyn std::fmt::Display| format!("could not use the state file {path}: {why}");
+    let failed = |why: &dyn fmt::Display| {
+        Refused::File(format!("could not use the state file {path}: {why}"))
+    };
     let (file, entries) = StateFile::open(Path::new(path)).map_err(|why| failed(&why))?;
     let found = leftovers::still_running(entries);
     match main.on_leftover {
         OnLeftover::Ignore => {}
-        OnLeftover::Fail => refuse(&found, path)?,
-        OnLeftover::Kill => end(found, logger)?,
+        OnLeftover::Fail => refuse(&found, path).map_err(Refused::Running)?,
+        OnLeftover::Kill => end(found, logger).map_err(Refused::Running)?,
     }
     file.begin().map_err(|error| failed(&error))?;
     Ok(Some(Arc::new(file)))
@@ -56,7 +75,7 @@ fn refuse(found: &Found, state_file: &str) -> Result<(), String> {
 }
 
 fn end(found: Found, logger: &Logger) -> Result<(), String> {
-    let warn = |line: std::fmt::Arguments<'_>| logger.log(LogLevel::Warn, line);
+    let warn = |line: fmt::Arguments<'_>| logger.log(LogLevel::Warn, line);
     for Doubtful { entry: Entry { name, pid, .. }, pids } in &found.doubtful {
         warn(format_args!(
             "process group {pid} still runs with {} and may be that of '{name}' of an earlier \

@@ -126,7 +126,7 @@ impl Restart {
         if let Some(same) = same.filter(|_| main.on_leftover != OnLeftover::Ignore) {
             return Ok(Some(same));
         }
-        let taken = leftovers::take(main, &self.logger)?;
+        let taken = leftovers::take(main, &self.logger).map_err(|refused| refused.to_string())?;
         known.extend(taken.as_ref().map(Arc::downgrade));
         Ok(taken)
     }

@@ -356,7 +356,13 @@ fn a_second_instance_by_the_pidfile_alone_is_refused() {
     fs::write(&other, text).unwrap();
     let output = run(Command::new(Side::Ours.supervisord()).args(["-n", "-c"]).arg(&other), 20);
     assert_eq!(output.code, 2, "{output:?}");
-    assert!(output.stderr.starts_with("Error: "), "{output:?}");
+    let error = format!(
+        "Error: another supervisord (pid {}) runs with the pidfile {}; stop it first, or choose \
+         another pidfile\n",
+        d.pid,
+        pidfile.display()
+    );
+    assert!(output.stderr.ends_with(&error), "{output:?}");
     assert_eq!(d.read("d.pid"), format!("{}\n", d.pid));
 }
 

@@ -94,10 +94,12 @@ fn a_start_fails_until_they_are_gone() {
     let mut d = setup("fail").start();
     let old = pids(&d);
     d.kill();
+    let mut refusals = 0;
     for _ in 0..2 {
         let output = d.setup.run_path(&d.config, 20);
         assert_eq!(output.code, 2, "{output:?}");
         let line = output.stderr.lines().find(|line| line.starts_with("Error: ")).unwrap();
+        assert!(!output.stderr.contains("For help"), "{output:?}");
         let number =
             format!("Error: {} processes still run of an earlier supervisord: ", old.len());
         assert!(line.starts_with(&number), "{line}");
@@ -110,6 +112,9 @@ fn a_start_fails_until_they_are_gone() {
         assert_eq!(end, ", or set on_leftover=kill to have that done at start");
         assert!(old.iter().all(|pid| alive(*pid)));
         assert!(!d.path("d.pid").exists());
+        let (_, why) = line.split_once(' ').unwrap();
+        refusals += 1;
+        d.has_count(&format!("CRIT {why}"), refusals);
         if told(&d.read("d.pid.children")).len() == old.len() {
             assert!(Command::new("/bin/sh").args(["-c", command]).status().unwrap().success());
             wait_for("their end", 20, || living(&d).is_empty().then_some(()));
