@@ -14,6 +14,7 @@
 //! | `n` | the number of the call that fails, of those that fit, from 1; 0: none does |
 //! | `errno` | its number |
 //! | `for` | `once`; `ever`: this kind of call fails in this kind of thread from then on |
+//! | `kill` | `before`: the daemon is killed in place of the call; `after`: in place of the next one of that thread |
 //! | `lift` | a path: once it exists, no call fails any more |
 //! | `report` | a file that is told what failed, and at the end how many calls there were |
 //! | `trace` | `yes`: the file is told of every call |

@@ -38,6 +38,15 @@ const KINDS: [(Kind, &str); 7] = [
 /// No call has failed yet.
 const NONE: u8 = u8::MAX;
 
+/// When the daemon dies of the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kill {
+    /// The call is not made.
+    Before,
+    /// The call is made, and no other in that thread.
+    After,
+}
+
 #[derive(Debug, Default)]
 struct Order {
     thread: Option<Kind>,
@@ -46,6 +55,7 @@ struct Order {
     n: u64,
     errno: i32,
     ever: bool,
+    kill: Option<Kill>,
     lift: Option<PathBuf>,
     report: Option<File>,
     trace: bool,
@@ -67,6 +77,8 @@ static ARMED: OnceLock<Armed> = OnceLock::new();
 thread_local! {
     static KIND: Cell<Option<Kind>> = const { Cell::new(None) };
     static INTERRUPTED: Cell<bool> = const { Cell::new(false) };
+    /// The daemon dies at the next call.
+    static CONDEMNED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Reads the order, once: start-up is done. Calls count from here on.
@@ -140,6 +152,8 @@ impl Order {
                 ("errno", _) => order.errno = i32::try_from(number()?).unwrap_or(libc::EIO),
                 ("for", "once") => order.ever = false,
                 ("for", "ever") => order.ever = true,
+                ("kill", "before") => order.kill = Some(Kill::Before),
+                ("kill", "after") => order.kill = Some(Kill::After),
                 ("lift", path) => order.lift = Some(PathBuf::from(path)),
                 ("report", path) => {
                     let file = OpenOptions::new().append(true).create(true).open(path);
@@ -168,17 +182,24 @@ impl Armed {
         if order.trace {
             self.tell(format_args!("call {who} {} {at}", name_of(call)));
         }
-        if order.fits(call, kind) {
-            let n = self.fitting.fetch_add(1, Ordering::Relaxed) + 1;
-            if n == order.n {
-                self.tell(format_args!("failed {who} {} {at}", name_of(call)));
-                if order.ever {
-                    let [failing, whose] = &self.failing;
-                    whose.store(kind as u8, Ordering::Relaxed);
-                    failing.store(call as u8, Ordering::Release);
-                }
-                return Err(io::Error::from_raw_os_error(order.errno));
+        let is_it =
+            order.fits(call, kind) && self.fitting.fetch_add(1, Ordering::Relaxed) + 1 == order.n;
+        if CONDEMNED.get() || (is_it && order.kill == Some(Kill::Before)) {
+            self.tell(format_args!("killed {who} {} {at}", name_of(call)));
+            die();
+        }
+        if is_it && order.kill == Some(Kill::After) {
+            CONDEMNED.set(true);
+            return Ok(());
+        }
+        if is_it {
+            self.tell(format_args!("failed {who} {} {at}", name_of(call)));
+            if order.ever {
+                let [failing, whose] = &self.failing;
+                whose.store(kind as u8, Ordering::Relaxed);
+                failing.store(call as u8, Ordering::Release);
             }
+            return Err(io::Error::from_raw_os_error(order.errno));
         }
         if self.fails_on(call, kind) {
             return Err(io::Error::from_raw_os_error(order.errno));
@@ -209,6 +230,15 @@ impl Armed {
         if let Some(mut report) = self.order.report.as_ref() {
             let _ = report.write_all(format!("{line}\n").as_bytes());
         }
+    }
+}
+
+/// The end that no process sees coming.
+fn die() -> ! {
+    // SAFETY: integers only.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    loop {
+        std::thread::park();
     }
 }
 
@@ -300,7 +330,7 @@ mod tests {
 
     #[test]
     fn an_order_that_means_nothing_is_refused() {
-        for text in ["n", "n=x", "thread=nobody", "for=long", "colour=red"] {
+        for text in ["n", "n=x", "thread=nobody", "for=long", "kill=now", "colour=red"] {
             assert!(Order::read(text).is_err(), "{text}");
         }
     }
