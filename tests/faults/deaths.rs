@@ -1,24 +1,31 @@
 //! The end of the daemon, and others of its kind.
 
 use std::{
+    collections::BTreeSet,
     fs,
-    os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 use crate::{
     finding::{Step, Wrong, ensure},
     ground::{Ground, size},
+    rotation,
     row::{Row, row},
     scene::Scene,
     support::{MARK, Setup, kill_marked, marked, read},
+    touched,
 };
 
 pub const ROWS: &[Row] = &[
-    row("kill -9 in mid-rotation, and a new start", killed_in_rotation),
+    row("kill -9 in mid-rotation, and a new start", rotation::killed_inside),
     row("kill -9 and a new start, with on_leftover=kill", leftovers_killed),
     row("kill -9 and a new start, with on_leftover=fail", leftovers_refused),
     row("two daemons on one configuration", two_with_http),
@@ -26,70 +33,30 @@ pub const ROWS: &[Row] = &[
     row("two unrelated daemons with default settings", unrelated),
 ];
 
-/// The numbers in a log and its backups, oldest first.
-fn numbers(scene: &Scene<'_>, log: &str) -> Vec<Option<u64>> {
-    let mut files: Vec<String> = (1..)
-        .map(|n| format!("{log}.{n}"))
-        .take_while(|name| scene.d.path(name).exists())
-        .collect();
-    files.reverse();
-    files.push(log.to_owned());
-    let text: String = files.iter().map(|name| scene.d.read(name)).collect();
-    text.lines().map(|line| line.parse().ok()).collect()
-}
-
-fn killed_in_rotation(ground: &Ground) -> Step {
-    // A rotation at each other read.
-    let setup = ground.setup().program(
-        "a",
-        "command=%(here)s/counter 20000\nstartsecs=0\nstdout_logfile=%(here)s/a.log\n\
-         stdout_logfile_maxbytes=300\nstdout_logfile_backups=20\nstderr_logfile=NONE",
-    );
-    let mut scene = ground.start(setup)?;
-    scene.begins("a.log.1")?;
-    let inode =
-        |scene: &Scene<'_>| fs::metadata(scene.d.path("a.log.1")).map_or(0, |meta| meta.ino());
-    for _ in 0..4 {
-        let mut last = inode(&scene);
-        for _ in 0..5 {
-            scene.until(Wrong::StaysBroken, "a rotation", scene.healed(), || {
-                let now = inode(&scene);
-                Ok(std::mem::replace(&mut last, now) != now)
-            })?;
-        }
-        scene.kill_and_start()?;
-    }
-    scene.probed(3)?;
-    scene.order("stopProcess", "a")?;
-    scene.becomes("a", "STOPPED", 20)?;
-    let mut all = numbers(&scene, "a.log");
-    // What the dead had in their hands is gone.
-    if let Some(begin) = all.iter().rposition(|number| *number == Some(0)) {
-        all.drain(..begin);
-    }
-    let follows =
-        |pair: &[Option<u64>]| matches!(pair, [Some(one), Some(next)] if *next == one + 1);
-    let gaps = all.windows(2).filter(|pair| !follows(pair)).count();
-    ground.expect(Wrong::LosesOutput, gaps == 0, || format!("{gaps} gaps in {} lines", all.len()));
-    scene.ends(&[("a", "STOPPED")], &["a.log*"], &[])
-}
-
 /// The test's directory.
-fn directory<'a>(scene: &'a Scene<'_>) -> &'a Path {
+pub fn directory<'a>(scene: &'a Scene<'_>) -> &'a Path {
     scene.d.config.parent().expect("a directory")
 }
 
 /// A second daemon, as long as it is held.
-struct Second(Child);
+pub struct Second(Child);
 
 impl Second {
-    fn start(scene: &Scene<'_>, ground: &Ground, config: &Path) -> Second {
-        let out = || fs::File::create(scene.d.path("second.out")).expect("second.out");
+    /// In the directory of its configuration, with these variables.
+    pub fn start(
+        scene: &Scene<'_>,
+        ground: &Ground,
+        config: &Path,
+        variables: &[(&str, &str)],
+    ) -> Second {
+        let own = config.parent().expect("a directory");
+        let out = || fs::File::create(own.join("second.out")).expect("second.out");
         let child = Command::new(ground.side.supervisord())
             .args(["-n", "-c"])
             .arg(config)
-            .current_dir(directory(scene))
+            .current_dir(own)
             .env(MARK, directory(scene))
+            .envs(variables.to_vec())
             .stdin(Stdio::null())
             .stdout(out())
             .stderr(out())
@@ -97,7 +64,11 @@ impl Second {
         Second(child.expect("a second daemon"))
     }
 
-    fn ended(&mut self) -> bool {
+    fn pid(&self) -> i32 {
+        self.0.id().cast_signed()
+    }
+
+    pub fn ended(&mut self) -> bool {
         self.0.try_wait().expect("try_wait").is_some()
     }
 }
@@ -110,7 +81,7 @@ impl Drop for Second {
 }
 
 /// Living processes below a test's directory whose command line has this word.
-fn below(scene: &Scene<'_>, word: &str) -> usize {
+pub fn below(scene: &Scene<'_>, word: &str) -> usize {
     let mark = format!("{MARK}={}", directory(scene).display());
     let has = |pid: &i32| read(format!("/proc/{pid}/cmdline").as_ref()).contains(word);
     marked(&mark).iter().filter(|pid| has(pid)).count()
@@ -152,7 +123,7 @@ fn leftovers_refused(ground: &Ground) -> Step {
     scene.calm();
     scene.d.kill();
     let before = below(&scene, "4242");
-    let mut second = Second::start(&scene, ground, &scene.d.config.clone());
+    let mut second = Second::start(&scene, ground, &scene.d.config.clone(), &[]);
     let ends = Instant::now() + Duration::from_secs(20);
     while !second.ended() && below(&scene, "4242") == before && Instant::now() < ends {
         thread::sleep(Duration::from_millis(50));
@@ -202,7 +173,7 @@ fn two(ground: &Ground, change: fn(&str) -> String) -> Step {
     let config = scene.d.path("second.conf");
     fs::write(&config, change(&read(&scene.d.config))).expect("the second's configuration");
     for _ in 0..2 {
-        let mut second = Second::start(&scene, ground, &config);
+        let mut second = Second::start(&scene, ground, &config, &[]);
         let before = scene.look_count();
         scene.until(Wrong::Hangs, "the second's end, or some time", 60, || {
             Ok(second.ended() || scene.look_count() > before + 20)
@@ -219,30 +190,80 @@ fn two(ground: &Ground, change: fn(&str) -> String) -> Step {
     scene.ends(&[("a", "RUNNING")], &["a.log", "second.*"], &["http.answered_404?"])
 }
 
+/// Two users' daemons with Supervisor's defaults: each has its own working directory, and so its
+/// logfile and pidfile; the directory for temporary files, and so `childlogdir`, is everybody's. The
+/// first has a socket besides, for the probe.
 fn unrelated(ground: &Ground) -> Step {
     let setup = ground.setup().program("a", "command=%(here)s/counter 100\nstartsecs=0");
     let temporary = setup.path("tmp");
     fs::create_dir(&temporary).expect("a directory");
-    let shared = format!("childlogdir={}", temporary.display());
-    let scene = ground.start(setup.supervisord(&shared))?;
-    let log = || {
+    let shared = temporary.to_str().expect("a path").to_owned();
+    let config = setup.write();
+    let text = read(&config).replace("childlogdir=%(here)s\n", "");
+    fs::write(&config, text).expect("the configuration");
+    let scene = ground.start_file(setup.env("TMPDIR", &shared), config)?;
+    let logs = |of: &str| -> BTreeSet<PathBuf> {
         let entries = fs::read_dir(&temporary).expect("the directory").flatten();
-        entries.map(|entry| entry.path()).find(|path| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("a-stdout"))
-        })
+        let name = format!("{of}-stdout---supervisor-");
+        let is_of = |path: &PathBuf| {
+            path.file_name().is_some_and(|found| found.to_string_lossy().starts_with(&name))
+        };
+        entries.map(|entry| entry.path()).filter(is_of).collect()
     };
+    let bytes = || logs("a").iter().map(|path| size(path)).sum::<u64>();
     let grows = || -> Step {
-        let before = log().map_or(0, |path| size(&path));
-        scene.until(Wrong::LosesOutput, "output in its log", scene.healed(), || {
-            Ok(log().is_some_and(|path| size(&path) > before))
-        })
+        let (before, what) = (bytes(), "output in its log");
+        scene.until(Wrong::LosesOutput, what, scene.healed(), || Ok(bytes() > before))
     };
     grows()?;
-    for _ in 0..2 {
-        let other = ground.bare_setup().supervisord(&shared).start();
+    let own = logs("a");
+    let other = ground.bare_setup();
+    let config = other.path("supervisord.conf");
+    let text = "[supervisord]\n[program:b]\ncommand=%(here)s/counter 100\nstartsecs=0\n";
+    fs::write(&config, text).expect("the other's configuration");
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        // Of an earlier round: the next one takes it away.
+        let stale = logs("b");
+        let mut second = Second::start(&scene, ground, &config, &[("TMPDIR", &shared)]);
+        let pidfile = || read(&other.path("supervisord.pid")) == format!("{}\n", second.pid());
+        scene.until(Wrong::Hangs, "the other's pidfile", 60, || Ok(pidfile()))?;
+        scene.until(Wrong::LosesOutput, "output of the other's program", scene.healed(), || {
+            Ok(logs("b").difference(&stale).any(|path| size(path) > 0))
+        })?;
         scene.probed(3)?;
-        drop(other);
+        let pid = second.pid();
+        kill(Pid::from_raw(pid), signal).expect("a signal");
+        scene.until(Wrong::Hangs, "the other's end", 60, || Ok(second.ended()))?;
+        ground.expect(Wrong::Touches, logs("a") == own, || format!("{own:?}: {:?}", logs("a")));
+        keep_to_their_own(ground, &scene, &temporary, (pid, &other.path("")));
     }
     grows()?;
     scene.ends(&[("a", "RUNNING")], &["tmp"], &[])
+}
+
+/// Neither of two daemons has touched a file of the other.
+fn keep_to_their_own(
+    ground: &Ground,
+    scene: &Scene<'_>,
+    temporary: &Path,
+    (other, home): (i32, &Path),
+) {
+    let watch = match touched::watch() {
+        Ok(watch) => watch,
+        Err(why) => return ground.tell(format!("files not watched ({why})")),
+    };
+    let marker = scene.d.path("marker");
+    let [own, others] = [scene.d.pid, other].map(|pid| watch.by(pid, &marker));
+    let is_log = |path: &Path, of: &str| {
+        let name = path.strip_prefix(temporary).ok().and_then(Path::to_str);
+        name.is_some_and(|name| name.starts_with(&format!("{of}-std")))
+    };
+    let is_pythons = |path: &Path| path.iter().any(|part| part == "__pycache__");
+    let touched = own.iter().filter(|path| path.starts_with(home) || is_log(path, "b"));
+    let others = others.iter().filter(|path| {
+        let is_own = [home, temporary].iter().any(|place| path.starts_with(place));
+        is_log(path, "a") || !(is_own || is_pythons(path))
+    });
+    let wrong: Vec<_> = touched.chain(others).collect();
+    ground.expect(Wrong::Touches, wrong.is_empty(), || format!("{wrong:?}"));
 }

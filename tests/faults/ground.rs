@@ -1,7 +1,11 @@
 //! Where a row takes place: the side, the daemon beside it that nothing happens to, and the list of
 //! what was found.
 
-use std::{cell::RefCell, env, fs, path::Path};
+use std::{
+    cell::RefCell,
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     finding::{Finding, Step, Wrong},
@@ -120,9 +124,15 @@ impl<'a> Ground<'a> {
 
     /// Starts it, and the probe as soon as the neighbour runs.
     pub fn start(&'a self, setup: Setup) -> Step<Scene<'a>> {
+        let config = setup.write();
+        self.start_file(setup, config)
+    }
+
+    /// The same with a file that stands there already.
+    pub fn start_file(&'a self, setup: Setup, config: PathBuf) -> Step<Scene<'a>> {
         // From now on, so that nothing is missed.
         let _ = touched::watch();
-        Scene::of(self, setup.start())
+        Scene::of(self, setup.start_file(config))
     }
 }
 

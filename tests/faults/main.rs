@@ -28,6 +28,7 @@ mod output;
 mod probe;
 mod requests;
 mod resources;
+mod rotation;
 mod row;
 mod scene;
 mod syslog;
