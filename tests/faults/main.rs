@@ -20,6 +20,7 @@ mod support;
 
 mod deaths;
 mod disks;
+mod ending;
 mod finding;
 mod ground;
 mod hang;

@@ -1,0 +1,173 @@
+//! Whether all is as configured in the end.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    finding::{Finding, Step, Wrong},
+    probe::PATIENCE,
+    scene::{Scene, memory, names},
+    support::{
+        Side, matches, read,
+        rpc::{Connection, numbers},
+    },
+    touched,
+};
+
+/// What the daemon may need at its peak beyond what it needed before.
+const MEMORY: u64 = 64 << 20;
+
+/// Files that every daemon of these tests may have in its directory.
+const USUAL: [&str; 7] =
+    ["c.conf", "d.pid", "s.sock", "activity.log*", "daemon.*", "*-std*---supervisor-*", "*.count"];
+
+/// What is counted though nothing is wrong.
+const NO_FAULTS: [&str; 2] = ["spawned", "restarted"];
+
+impl Scene<'_> {
+    /// Looks whether all is as configured: within five seconds these processes have these states;
+    /// no file but these and the usual ones was made; these errors were counted, those that may
+    /// or may not be with a `?` behind them, and no others.
+    pub fn ends(&self, states: &[(&str, &str)], files: &[&str], counted: &[&str]) -> Step {
+        self.alive()?;
+        let secs = self.healed();
+        for (name, state) in states {
+            self.becomes(name, state, secs)?;
+        }
+        self.becomes("neighbour", "RUNNING", secs)?;
+        self.knows_its_children()?;
+        self.guest()?;
+        self.counts(counted)?;
+        self.probed(2)?;
+        self.calm();
+        self.spins()?;
+        let grown = memory(self.d.pid, "VmHWM:").saturating_sub(self.memory);
+        self.ground.tell(format!("{} KiB more at the peak", grown >> 10));
+        self.ground.expect(Wrong::Grows, grown < MEMORY, || format!("by {} KiB", grown >> 10));
+        let own = |name: &String| {
+            self.before.contains(name)
+                || USUAL.iter().chain(files).any(|pattern| matches(pattern, name))
+                || name == "neighbour.log"
+        };
+        let foreign: Vec<String> = names(&self.d).into_iter().filter(|name| !own(name)).collect();
+        self.ground.expect(Wrong::Touches, foreign.is_empty(), || format!("{foreign:?}"));
+        self.stays_at_home();
+        self.alive()
+    }
+
+    /// The daemon has touched nothing outside the test's directory.
+    fn stays_at_home(&self) {
+        let watch = match touched::watch() {
+            Ok(watch) => watch,
+            Err(why) => return self.ground.tell(format!("files elsewhere not watched ({why})")),
+        };
+        let home = self.d.path("");
+        // What Python keeps of the original's code is not meant.
+        let is_abroad = |name: &&PathBuf| {
+            !name.starts_with(&home) && !name.iter().any(|part| part == "__pycache__")
+        };
+        for pid in self.killed.iter().chain([&self.d.pid]) {
+            let names = watch.by(*pid, &self.d.path("marker"));
+            self.ground.expect(Wrong::Silent, !names.is_empty(), || {
+                format!("the kernel tells of no file of {pid}")
+            });
+            let abroad: Vec<&PathBuf> = names.iter().filter(is_abroad).collect();
+            self.ground.expect(Wrong::Touches, abroad.is_empty(), || format!("{abroad:?}"));
+        }
+    }
+
+    /// Every error is in its counter: these are not zero, and all others are. Lost bytes are those
+    /// that the activity log tells of.
+    fn counts(&self, counted: &[&str]) -> Step {
+        if self.ground.side == Side::Theirs {
+            return Ok(());
+        }
+        let (mut found, mut wrong) = (BTreeMap::new(), Vec::new());
+        let as_told = || {
+            let answer = Connection::unix_within(&self.d.path("s.sock"), PATIENCE)
+                .and_then(|mut connection| connection.call("minder.getCounters", ""))
+                .map_err(|error| Finding::new(Wrong::Hangs, format!("getCounters: {error}")))?;
+            let parts = ["daemon", "processes", "events", "activity_log", "http"];
+            let all = parts.map(|part| {
+                let numbers = numbers(&answer, part).unwrap_or_default();
+                let full = move |(name, n): (String, f64)| (format!("{part}.{name}"), n as u64);
+                numbers.into_iter().map(full)
+            });
+            found = all.into_iter().flatten().collect::<BTreeMap<String, u64>>();
+            found.retain(|name, n| *n > 0 && !NO_FAULTS.iter().any(|usual| name.ends_with(usual)));
+            let is = |named: &str, name: &str| named.trim_end_matches('?') == name;
+            let more = found.keys().filter(|name| !counted.iter().any(|named| is(named, name)));
+            let less = counted.iter().filter(|name| !name.ends_with('?'));
+            let less = less.filter(|name| !found.contains_key(**name));
+            wrong = more.map(|name| format!("{name} is counted")).collect();
+            wrong.extend(less.map(|name| format!("{name} is not counted")));
+            let lost = found.get("processes.log_bytes_lost").copied().unwrap_or(0);
+            let told = self.told_lost("*");
+            if lost != told {
+                wrong.push(format!("{lost} lost bytes are counted, {told} told"));
+            }
+            Ok(wrong.is_empty())
+        };
+        // What can't be written is counted at once, and told when it can be written again.
+        let seen = self.until(Wrong::Silent, "the counters", self.healed(), as_told);
+        self.ground.tell(format!("counted: {found:?}"));
+        self.ground.expect(Wrong::Silent, wrong.is_empty(), || wrong.join(", "));
+        match seen {
+            Err(finding) if finding.wrong != Wrong::Silent => Err(finding),
+            _ => Ok(()),
+        }
+    }
+
+    /// A program of another user can be started, has the rights of that user alone, and can be
+    /// stopped.
+    fn guest(&self) -> Step {
+        if self.state("guest")?.is_empty() {
+            return Ok(());
+        }
+        self.order("startProcess", "guest")?;
+        self.becomes("guest", "RUNNING", self.healed())?;
+        let pid = self.pid("guest")?;
+        let status = || {
+            let found = self.children().into_iter().find(|child| child.pid == pid);
+            let outside = found.map_or(0, |child| child.outside);
+            read(format!("/proc/{outside}/status").as_ref())
+        };
+        // Until it executes it is the daemon's copy.
+        self.until(Wrong::Hangs, "the guest's program", self.healed(), || {
+            Ok(status().starts_with("Name:\tsleep\n"))
+        })?;
+        let status = status();
+        let of = |field: &str| status.lines().find_map(|line| line.strip_prefix(field));
+        let numbers = |field| of(field).into_iter().flat_map(str::split_whitespace).collect();
+        let (users, groups): (Vec<&str>, Vec<&str>) = (numbers("Uid:"), numbers("Gid:"));
+        let nobody = nix::unistd::User::from_name("nobody").expect("the users").expect("nobody");
+        let (user, group) = (nobody.uid.to_string(), nobody.gid.to_string());
+        let own = users == [user.as_str(); 4] && groups == [group.as_str(); 4];
+        self.ground.expect(Wrong::Privileges, own, || {
+            format!("a program of nobody has {users:?} and {groups:?}")
+        });
+        self.order("stopProcess", "guest")?;
+        self.becomes("guest", "STOPPED", self.healed())
+    }
+
+    /// A daemon that has nothing to do takes no processor.
+    fn spins(&self) -> Step {
+        let (begin, used) = (Instant::now(), ticks(self.d.pid));
+        thread::sleep(Duration::from_millis(500));
+        let used = Duration::from_millis(10 * (ticks(self.d.pid) - used));
+        let (took, most) = (begin.elapsed(), Duration::from_millis(250));
+        self.ground.expect(Wrong::Spins, used < most, || format!("{used:?} of {took:?} at rest"));
+        self.alive()
+    }
+}
+
+/// Processor time that a process has used, in hundredths of a second.
+fn ticks(pid: i32) -> u64 {
+    let stat = read(format!("/proc/{pid}/stat").as_ref());
+    let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    rest.split(' ').skip(11).take(2).filter_map(|word| word.parse::<u64>().ok()).sum()
+}
