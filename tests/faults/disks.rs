@@ -91,9 +91,7 @@ fn main_log_is_back(scene: &Scene<'_>, ground: &Ground, log: &Path) -> Step {
     if scene.until(Wrong::StaysBroken, what, 2, back).is_err() {
         scene.order("stopProcess", "blip")?;
         scene.becomes("blip", "STOPPED", 20)?;
-        scene.until(Wrong::StaysBroken, what, scene.healed(), || {
-            Ok(lines(log, "* stopped: blip (*)") > 0)
-        })?;
+        scene.heals(Wrong::StaysBroken, what, || Ok(lines(log, "* stopped: blip (*)") > 0))?;
     }
     let told = lines(log, "ERRO this log could not be written: * bytes of it are lost");
     ground.expect(Wrong::LosesOutput, told == 1, || format!("told {told} times"));
@@ -114,6 +112,7 @@ fn main_log_full(ground: &Ground) -> Step {
     chatter(&scene, 16)?;
     scene.probed(3)?;
     free(&disk);
+    scene.lifted();
     main_log_is_back(&scene, ground, &log)?;
     let told = scene.d.read("daemon.err").matches("the activity log can't be written").count();
     ground.expect(Wrong::Repeats, told <= 1, || format!("told {told} times on stderr"));
@@ -131,6 +130,7 @@ fn main_log_removed(ground: &Ground) -> Step {
     chatter(&scene, 16)?;
     scene.probed(3)?;
     fs::create_dir(&directory).expect("the directory again");
+    scene.lifted();
     main_log_is_back(&scene, ground, &directory.join("activity.log"))?;
     scene.ends(&[], &[], MAIN_LOG)
 }
@@ -150,7 +150,7 @@ fn stop(scene: &Scene<'_>, name: &str) -> Step {
 /// Waits until a log grows.
 fn grows(scene: &Scene<'_>, log: &str) -> Step {
     let before = size(&scene.inside(log));
-    scene.until(Wrong::StaysBroken, &format!("lines in {log}"), scene.healed(), || {
+    scene.heals(Wrong::StaysBroken, &format!("lines in {log}"), || {
         Ok(size(&scene.inside(log)) > before)
     })
 }
@@ -171,8 +171,9 @@ fn reopen_without_directory(ground: &Ground) -> Step {
         scene.probed(4)?;
     }
     fs::rename(scene.d.path("moved"), scene.d.path("logs")).expect("the directory moved back");
+    scene.lifted();
     grows(&scene, "logs/a.log")?;
-    scene.becomes("a", "RUNNING", 5)?;
+    scene.comes_to("a", "RUNNING")?;
     stop(&scene, "a")?;
     scene.accounts_for("a", "logs/a.log", &[scene.count_of("a")]);
     told_once(&scene, ground, "a");
@@ -191,6 +192,7 @@ fn directory_restored(ground: &Ground) -> Step {
     scene.order("startProcess", "b")?;
     scene.probed(10)?;
     fs::create_dir(scene.d.path("logs")).expect("the directory again");
+    scene.lifted();
     grows(&scene, "logs/a.log")?;
     grows(&scene, "logs/b.log")?;
     told_once(&scene, ground, "a");
@@ -213,9 +215,10 @@ fn child_log_full(ground: &Ground) -> Step {
     })?;
     scene.probed(5)?;
     free(&disk);
+    scene.lifted();
     grows(&scene, "disk/a.log")?;
-    scene.becomes("a", "RUNNING", 5)?;
-    scene.becomes("b", "RUNNING", 5)?;
+    scene.comes_to("a", "RUNNING")?;
+    scene.comes_to("b", "RUNNING")?;
     stop(&scene, "a")?;
     scene.accounts_for("a", "disk/a.log", &[scene.count_of("a")]);
     told_once(&scene, ground, "a");
@@ -235,8 +238,9 @@ fn child_ends_on_full(ground: &Ground) -> Step {
     }
     scene.probed(3)?;
     free(&disk);
+    scene.lifted();
     let (written, there) = (3 * 9000, size(&scene.inside("disk/a.log")));
-    scene.until(Wrong::LosesOutput, "a line about each loss", 5, || {
+    scene.heals(Wrong::LosesOutput, "a line about each loss", || {
         Ok(there + scene.told_lost("a") == written)
     })?;
     scene.ends(&[("a", "EXITED")], &[], CHILD_LOG)
@@ -258,8 +262,9 @@ fn file_size_limit(ground: &Ground) -> Step {
     scene.probed(5)?;
     chatter(&scene, 1)?;
     limit("unlimited:");
+    scene.lifted();
     grows(&scene, "a.log")?;
-    scene.becomes("a", "RUNNING", 5)?;
+    scene.comes_to("a", "RUNNING")?;
     stop(&scene, "a")?;
     scene.accounts_for("a", "a.log", &[scene.count_of("a")]);
     told_once(&scene, ground, "a");

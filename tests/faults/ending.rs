@@ -29,16 +29,17 @@ const USUAL: [&str; 7] =
 const NO_FAULTS: [&str; 2] = ["spawned", "restarted"];
 
 impl Scene<'_> {
-    /// Looks whether all is as configured: within five seconds these processes have these states;
+    /// Looks whether all is as configured: within five seconds after the fault was lifted, or from
+    /// now on if there was none to lift, these processes have these states;
     /// no file but these and the usual ones was made; these errors were counted, those that may
     /// or may not be with a `?` behind them, and no others.
     pub fn ends(&self, states: &[(&str, &str)], files: &[&str], counted: &[&str]) -> Step {
         self.alive()?;
-        let secs = self.healed();
+        self.since.set(self.since.get().or(Some(Instant::now())));
         for (name, state) in states {
-            self.becomes(name, state, secs)?;
+            self.comes_to(name, state)?;
         }
-        self.becomes("neighbour", "RUNNING", secs)?;
+        self.comes_to("neighbour", "RUNNING")?;
         self.knows_its_children()?;
         self.guest()?;
         self.counts(counted)?;
@@ -49,7 +50,7 @@ impl Scene<'_> {
         self.ground.tell(format!("{} KiB more at the peak", grown >> 10));
         self.ground.expect(Wrong::Grows, grown < MEMORY, || format!("by {} KiB", grown >> 10));
         let own = |name: &String| {
-            self.before.contains(name)
+            self.there.contains(name)
                 || USUAL.iter().chain(files).any(|pattern| matches(pattern, name))
                 || name == "neighbour.log"
         };
@@ -113,7 +114,7 @@ impl Scene<'_> {
             Ok(wrong.is_empty())
         };
         // What can't be written is counted at once, and told when it can be written again.
-        let seen = self.until(Wrong::Silent, "the counters", self.healed(), as_told);
+        let seen = self.heals(Wrong::Silent, "the counters", as_told);
         self.ground.tell(format!("counted: {found:?}"));
         self.ground.expect(Wrong::Silent, wrong.is_empty(), || wrong.join(", "));
         match seen {
@@ -129,7 +130,7 @@ impl Scene<'_> {
             return Ok(());
         }
         self.order("startProcess", "guest")?;
-        self.becomes("guest", "RUNNING", self.healed())?;
+        self.comes_to("guest", "RUNNING")?;
         let pid = self.pid("guest")?;
         let status = || {
             let found = self.children().into_iter().find(|child| child.pid == pid);
@@ -137,7 +138,7 @@ impl Scene<'_> {
             read(format!("/proc/{outside}/status").as_ref())
         };
         // Until it executes it is the daemon's copy.
-        self.until(Wrong::Hangs, "the guest's program", self.healed(), || {
+        self.heals(Wrong::Hangs, "the guest's program", || {
             Ok(status().starts_with("Name:\tsleep\n"))
         })?;
         let status = status();
@@ -151,7 +152,7 @@ impl Scene<'_> {
             format!("a program of nobody has {users:?} and {groups:?}")
         });
         self.order("stopProcess", "guest")?;
-        self.becomes("guest", "STOPPED", self.healed())
+        self.comes_to("guest", "STOPPED")
     }
 
     /// A daemon that has nothing to do takes no processor.

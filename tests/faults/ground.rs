@@ -5,6 +5,7 @@ use std::{
     cell::RefCell,
     env, fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
@@ -77,6 +78,11 @@ impl<'a> Ground<'a> {
     /// Looks that were made.
     pub fn looked(&self, looks: Looks) {
         self.looks.borrow_mut().add(looks);
+    }
+
+    /// The longest of those looks.
+    pub fn worst(&self) -> [Duration; 4] {
+        self.looks.borrow().worst()
     }
 
     /// The row can't be had on this machine.

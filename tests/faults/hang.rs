@@ -88,9 +88,7 @@ fn counter(rate: u32, log: &str) -> String {
 
 fn grows(scene: &Scene<'_>, file: &Path, wrong: Wrong) -> Step {
     let before = size(file);
-    scene.until(wrong, &format!("lines in {}", file.display()), scene.healed(), || {
-        Ok(size(file) > before)
-    })
+    scene.heals(wrong, &format!("lines in {}", file.display()), || Ok(size(file) > before))
 }
 
 fn hanging_log(ground: &Ground) -> Step {
@@ -108,6 +106,7 @@ fn hanging_log(ground: &Ground) -> Step {
     }
     disk.hang();
     scene.probed(10)?;
+    scene.lifted();
     for number in 0..10 {
         grows(&scene, &scene.d.path(&format!("n{number}.log")), Wrong::Delays)?;
     }
@@ -118,8 +117,9 @@ fn hanging_log(ground: &Ground) -> Step {
     let asker = scene.request("startProcess", "a");
     scene.probed(10)?;
     disk.go_on();
+    scene.lifted();
     drop(asker);
-    scene.becomes("a", "RUNNING", scene.healed())?;
+    scene.comes_to("a", "RUNNING")?;
     grows(&scene, &log, Wrong::StaysBroken)?;
     scene.order("stopProcess", "a")?;
     scene.becomes("a", "STOPPED", 20)?;
@@ -141,8 +141,9 @@ fn hanging_main_log(ground: &Ground) -> Step {
     scene.becomes("blip", "STOPPED", 20)?;
     scene.probed(10)?;
     disk.go_on();
+    scene.lifted();
     let told = || Ok(read(&log).matches(" stopped: blip (").count() == 1);
-    scene.until(Wrong::LosesOutput, "all lines of the main log", scene.healed(), told)?;
+    scene.heals(Wrong::LosesOutput, "all lines of the main log", told)?;
     scene.ends(&[("blip", "STOPPED")], &["disk", "fs.pid"], &[])
 }
 
@@ -160,15 +161,17 @@ fn start_beside(ground: &Ground) -> Step {
     scene.begins("disk/a.log")?;
     disk.hang();
     scene.probed(3)?;
+    scene.lifted();
     let askers = ["blip", "other"].map(|name| scene.request("startProcess", name));
     for name in ["blip", "other"] {
-        let started = scene.becomes(name, "RUNNING", scene.healed());
+        let started = scene.comes_to(name, "RUNNING");
         ground.expect(Wrong::Delays, started.is_ok(), || {
             format!("{name} starts when the disk is back")
         });
     }
     scene.probed(3)?;
     disk.go_on();
+    scene.lifted();
     drop(askers);
     let names = ["a", "blip", "other"];
     scene.ends(&names.map(|name| (name, "RUNNING")), &["disk", "fs.pid"], &[])
@@ -198,9 +201,10 @@ fn hanging_exec(ground: &Ground) -> Step {
     }
     scene.probed(5)?;
     disk.go_on();
+    scene.lifted();
     for name in ["x", "y"] {
         scene.order("startProcess", name)?;
-        scene.becomes(name, "RUNNING", scene.healed())?;
+        scene.comes_to(name, "RUNNING")?;
     }
     scene.ends(&[("x", "RUNNING"), ("y", "RUNNING")], &["disk", "fs.pid", "script"], &[])
 }
@@ -225,11 +229,12 @@ fn hanging_state_file(ground: &Ground) -> Step {
     let stopper = scene.request("stopProcess", "blip");
     scene.probed(5)?;
     disk.go_on();
+    scene.lifted();
     drop((asker, stopper));
-    scene.until(Wrong::StaysBroken, "dies to be started again", scene.healed(), || {
+    scene.heals(Wrong::StaysBroken, "dies to be started again", || {
         Ok(![0, pid].contains(&scene.pid("dies")?))
     })?;
-    scene.becomes("blip", "STOPPED", scene.healed())?;
+    scene.comes_to("blip", "STOPPED")?;
     scene.order("startProcess", "blip")?;
     scene.ends(&[("blip", "RUNNING"), ("dies", "RUNNING")], &["disk", "fs.pid"], &[])
 }

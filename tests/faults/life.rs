@@ -105,8 +105,11 @@ fn deaf(ground: &Ground) -> Step {
     }
     scene.order("stopProcessGroup", "deaf")?;
     scene.order("stopProcessGroup", "stopped")?;
+    // With a second of `stopwaitsecs`.
+    scene.probed(10)?;
+    scene.lifted();
     for name in &names {
-        scene.becomes(name, "STOPPED", 1 + scene.healed())?;
+        scene.comes_to(name, "STOPPED")?;
     }
     scene.ends(&[], &[], &[])
 }
@@ -252,7 +255,7 @@ fn orphans(ground: &Ground) -> Step {
     let scene = ground.start(setup)?;
     scene.order("startProcess", "storm")?;
     scene.until(Wrong::Hangs, "the storm's end", 120, || Ok(scene.d.path("over").exists()))?;
-    scene.until(Wrong::Unknown, "the end of all zombies", scene.healed(), || {
+    scene.heals(Wrong::Unknown, "the end of all zombies", || {
         Ok(!scene.children().iter().any(|child| child.zombie))
     })?;
     let reaped = scene.count("INFO reaped unknown pid *");
@@ -274,6 +277,7 @@ fn suspended(ground: &Ground) -> Step {
     // What is measured is how long it is away.
     std::thread::sleep(std::time::Duration::from_secs(if full() { 30 } else { 3 }));
     scene.d.signal(Signal::SIGCONT);
+    scene.lifted();
     scene.probe();
     scene.probed(5)?;
     ensure(Wrong::StaysBroken, scene.pid("a")? == pid, || "it was started again".to_owned())?;

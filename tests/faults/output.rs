@@ -91,12 +91,13 @@ fn stdout_stalls(ground: &Ground) -> Step {
     thread::scope(|scope| {
         scope.spawn(|| drain(&fifo, &ends, &came));
         let _ends = AtEnd(|| ends.store(true, Ordering::Relaxed));
-        scene.until(Wrong::StaysBroken, "output on stdout", scene.healed(), || {
+        scene.lifted();
+        scene.heals(Wrong::StaysBroken, "output on stdout", || {
             Ok(came.load(Ordering::Relaxed) > 100_000)
         })?;
         scene.order("startProcess", "guest")?;
         let line = "INFO spawned: 'guest' with pid *";
-        scene.until(Wrong::StaysBroken, "lines in the activity log", scene.healed(), || {
+        scene.heals(Wrong::StaysBroken, "lines in the activity log", || {
             Ok(scene.count(line) == 1)
         })?;
         scene.order("stopProcess", "guest")?;
@@ -108,7 +109,7 @@ fn stdout_stalls(ground: &Ground) -> Step {
         // Who waits for the reader loses nothing.
         if scene.answers() {
             let what = "a line about what was lost";
-            scene.until(Wrong::LosesOutput, what, 5, || Ok(told() >= 3))?;
+            scene.heals(Wrong::LosesOutput, what, || Ok(told() >= 3))?;
         }
         let once = scene.count("ERRO 'loud0' stdout log * can't be written: *");
         ground.expect(Wrong::Repeats, once <= 2, || format!("told {once} times"));
@@ -265,7 +266,7 @@ fn written<'a>(ground: &'a Ground<'a>) -> Step<Scene<'a>> {
 }
 
 fn larger(scene: &Scene<'_>, name: &str, than: u64) -> Step {
-    scene.until(Wrong::StaysBroken, &format!("{name} to grow"), scene.healed(), || {
+    scene.heals(Wrong::StaysBroken, &format!("{name} to grow"), || {
         Ok(size(&scene.d.path(name)) > than)
     })
 }

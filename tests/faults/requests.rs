@@ -72,8 +72,9 @@ fn twenty_hups(ground: &Ground) -> Step {
     ground.tell(format!("{} starts", started(&scene.d)));
     let states: Vec<String> = (0..5).map(|number| format!("a{number}")).collect();
     let states: Vec<(&str, &str)> = states.iter().map(|name| (name.as_str(), "RUNNING")).collect();
+    scene.lifted();
     for (name, state) in states.iter().chain(&[("neighbour", "RUNNING")]) {
-        scene.becomes(name, state, scene.healed())?;
+        scene.comes_to(name, state)?;
     }
     scene.probe();
     scene.probed(3)?;

@@ -58,15 +58,13 @@ fn deprived(scene: &Scene<'_>, ground: &Ground, lift: &str, counted: &[&str]) ->
     })?;
     scene.probed(5)?;
     limit(scene, lift);
-    let secs = scene.healed();
+    scene.lifted();
     let names: Vec<String> = (0..20).map(|number| format!("late{number:02}")).collect();
     for name in names.iter().map(String::as_str).chain(["dies"]) {
-        scene.becomes(name, "RUNNING", secs)?;
+        scene.comes_to(name, "RUNNING")?;
     }
     let before = size(&scene.d.path("dies.log"));
-    scene.until(Wrong::StaysBroken, "output", scene.healed(), || {
-        Ok(size(&scene.d.path("dies.log")) > before)
-    })?;
+    scene.heals(Wrong::StaysBroken, "output", || Ok(size(&scene.d.path("dies.log")) > before))?;
     let told = scene.count("INFO spawnerr: *");
     ground.expect(Wrong::Repeats, told <= 21, || format!("told {told} times of 21 programs"));
     let fatal = scene.count("INFO gave up: *");

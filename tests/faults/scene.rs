@@ -1,7 +1,7 @@
 //! A daemon in trouble: what is done to it, what is waited for, and whether all is well in the end.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeSet,
     fs,
     path::PathBuf,
@@ -32,8 +32,10 @@ pub struct Scene<'a> {
     pub killed: Vec<i32>,
     pub ground: &'a Ground<'a>,
     probing: RefCell<Option<Probing>>,
+    /// When it began to heal: the fault was lifted, or something was asked of it later.
+    pub since: Cell<Option<Instant>>,
     /// Names in the test's directory when it was started.
-    pub before: BTreeSet<String>,
+    pub there: BTreeSet<String>,
     /// Its memory's peak then, in bytes.
     pub memory: u64,
 }
@@ -51,9 +53,9 @@ pub struct Child {
 impl<'a> Scene<'a> {
     /// Begins to probe.
     pub fn of(ground: &'a Ground<'a>, d: TestDaemon) -> Step<Scene<'a>> {
-        let (before, memory) = (names(&d), memory(d.pid, "VmHWM:"));
-        let (killed, probing) = Default::default();
-        let scene = Scene { d, killed, ground, probing, before, memory };
+        let (there, memory) = (names(&d), memory(d.pid, "VmHWM:"));
+        let (killed, probing, since) = Default::default();
+        let scene = Scene { d, killed, ground, probing, since, there, memory };
         scene.becomes("neighbour", "RUNNING", 20)?;
         scene.probe();
         scene.probed(3)?;
@@ -123,9 +125,35 @@ impl<'a> Scene<'a> {
     }
 
     /// What five seconds are on a machine that is as slow as the daemon beside shows.
+    pub fn patience(&self) -> Duration {
+        let worst = [self.looks().worst(), self.ground.worst()]
+            .map(|[_, _, answer, echo]| answer.max(echo));
+        HEALED + 20 * worst.into_iter().max().unwrap_or_default()
+    }
+
+    /// The same in whole seconds, for one wait.
     pub fn healed(&self) -> u64 {
-        let [_, _, answer, echo] = self.looks().worst();
-        (HEALED + 20 * answer.max(echo)).as_secs()
+        self.patience().as_secs()
+    }
+
+    /// The fault is gone, or what is waited for next never had one: all together that is waited for
+    /// by `heals` and `comes_to` has five seconds from now on. What is asked of the daemon later
+    /// has them from then on.
+    pub fn lifted(&self) {
+        self.since.set(Some(Instant::now()));
+    }
+
+    /// Waits until this is so, while it may heal; otherwise that is wrong.
+    pub fn heals(&self, wrong: Wrong, what: &str, condition: impl FnMut() -> Step<bool>) -> Step {
+        let begin = self.since.get().unwrap_or_else(Instant::now);
+        self.before(|| begin + self.patience(), wrong, what, condition)
+    }
+
+    /// Waits until a process has this state, while it may heal.
+    pub fn comes_to(&self, name: &str, state: &str) -> Step {
+        self.heals(Wrong::StaysBroken, &format!("{name} to be {state}"), || {
+            Ok(self.state(name)? == state)
+        })
     }
 
     fn lives(&self) -> bool {
@@ -160,14 +188,27 @@ impl<'a> Scene<'a> {
         wrong: Wrong,
         what: &str,
         secs: u64,
-        mut condition: impl FnMut() -> Step<bool>,
+        condition: impl FnMut() -> Step<bool>,
     ) -> Step {
         let deadline = Instant::now() + Duration::from_secs(secs);
+        self.before(|| deadline, wrong, what, condition)
+    }
+
+    fn before(
+        &self,
+        deadline: impl Fn() -> Instant,
+        wrong: Wrong,
+        what: &str,
+        mut condition: impl FnMut() -> Step<bool>,
+    ) -> Step {
+        let begin = Instant::now();
         // The original spends milliseconds on an answer.
         let pause = if self.ground.side == Side::Ours { 10 } else { 60 };
         while !condition()? {
             self.alive()?;
-            ensure(wrong, Instant::now() < deadline, || format!("{secs} s in vain for {what}"))?;
+            ensure(wrong, Instant::now() < deadline(), || {
+                format!("{:.1?} in vain for {what}", begin.elapsed())
+            })?;
             thread::sleep(Duration::from_millis(pause));
         }
         Ok(())
@@ -185,6 +226,7 @@ impl<'a> Scene<'a> {
 
     /// Calls a method with the name of a process.
     pub fn order(&self, method: &str, name: &str) -> Step<String> {
+        self.since.set(self.since.get().map(|_| Instant::now()));
         self.ask(method, &format!("<string>{name}</string><boolean>0</boolean>"))
     }
 
@@ -271,17 +313,16 @@ impl<'a> Scene<'a> {
             told.sort_unstable();
             Ok((told, self.children().into_iter().map(|child| child.pid).collect()))
         };
-        let deadline = Instant::now() + Duration::from_secs(self.healed());
-        loop {
+        let mut last = String::new();
+        let same = self.heals(Wrong::Unknown, "children", || {
             let (told, there) = known()?;
-            if told == there {
-                return Ok(());
-            }
-            ensure(Wrong::Unknown, Instant::now() < deadline, || {
-                format!("it tells of {told:?}, and below it are {there:?}")
-            })?;
-            thread::sleep(Duration::from_millis(50));
-        }
+            last = format!("it tells of {told:?}, and below it are {there:?}");
+            Ok(told == there)
+        });
+        same.map_err(|finding| match finding.wrong {
+            Wrong::Unknown => Finding::new(Wrong::Unknown, last),
+            _ => finding,
+        })
     }
 
     /// Open descriptors and threads of the daemon.
@@ -294,7 +335,7 @@ impl<'a> Scene<'a> {
     /// Waits until the daemon has no more descriptors and threads than it had.
     pub fn holds_no_more_than(&self, before: (usize, usize)) -> Step {
         let what = format!("{before:?} descriptors and threads again");
-        self.until(Wrong::Grows, &what, self.healed(), || {
+        self.heals(Wrong::Grows, &what, || {
             let now = self.holds();
             Ok(now.0 <= before.0 + PROBED && now.1 <= before.1)
         })
