@@ -7,12 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::sys::signal::Signal;
+
 use crate::{
     finding::{Finding, Step, Wrong},
     probe::PATIENCE,
     scene::{Scene, memory, names},
     support::{
-        Side, matches, read,
+        Side, alive, matches, read,
         rpc::{Connection, numbers},
     },
     touched,
@@ -57,7 +59,29 @@ impl Scene<'_> {
         let foreign: Vec<String> = names(&self.d).into_iter().filter(|name| !own(name)).collect();
         self.ground.expect(Wrong::Touches, foreign.is_empty(), || format!("{foreign:?}"));
         self.stays_at_home();
-        self.alive()
+        self.alive()?;
+        self.ended.set(true);
+        Ok(())
+    }
+
+    /// On TERM it ends by itself, with code 0, and none of its children outlives it.
+    pub fn shuts_down(&mut self) {
+        let (begin, children) = (Instant::now(), self.children());
+        let most = match self.ground.side {
+            Side::Ours => self.patience(),
+            Side::Theirs => PATIENCE * 3,
+        };
+        self.d.signal(Signal::SIGTERM);
+        while alive(self.d.pid) && begin.elapsed() < most {
+            thread::sleep(Duration::from_millis(20));
+        }
+        if alive(self.d.pid) {
+            return self.ground.found(Wrong::Hangs, format!("it lives {most:.1?} after TERM"));
+        }
+        let code = self.d.wait_exit(20);
+        self.ground.expect(Wrong::Dies, code == 0, || format!("with code {code} on TERM"));
+        let left: Vec<_> = children.iter().filter(|child| alive(child.outside)).collect();
+        self.ground.expect(Wrong::Unknown, left.is_empty(), || format!("{left:?} after its end"));
     }
 
     /// The daemon has touched nothing outside the test's directory.

@@ -34,6 +34,8 @@ pub struct Scene<'a> {
     probing: RefCell<Option<Probing>>,
     /// When it began to heal: the fault was lifted, or something was asked of it later.
     pub since: Cell<Option<Instant>>,
+    /// Whether its row has come to its end.
+    pub ended: Cell<bool>,
     /// Names in the test's directory when it was started.
     pub there: BTreeSet<String>,
     /// Its memory's peak then, in bytes.
@@ -54,8 +56,8 @@ impl<'a> Scene<'a> {
     /// Begins to probe.
     pub fn of(ground: &'a Ground<'a>, d: TestDaemon) -> Step<Scene<'a>> {
         let (there, memory) = (names(&d), memory(d.pid, "VmHWM:"));
-        let (killed, probing, since) = Default::default();
-        let scene = Scene { d, killed, ground, probing, since, there, memory };
+        let (killed, probing, since, ended) = Default::default();
+        let scene = Scene { d, killed, ground, probing, since, ended, there, memory };
         scene.becomes("neighbour", "RUNNING", 20)?;
         scene.probe();
         scene.probed(3)?;
@@ -376,10 +378,13 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// A row that ends early has its figures too.
+/// A row that ends early has its figures too. The others' daemons have to end as they are told.
 impl Drop for Scene<'_> {
     fn drop(&mut self) {
         self.calm();
+        if self.ended.get() {
+            self.shuts_down();
+        }
     }
 }
 
