@@ -218,7 +218,9 @@ impl<'a> Scene<'a> {
 
     /// Calls a method; a fault is an answer too.
     pub fn ask(&self, method: &str, params: &str) -> Step<String> {
-        let answer = Connection::unix_within(&self.d.path("s.sock"), PATIENCE)
+        // A group's answer waits for all its processes.
+        let patience = if method.ends_with("Group") { 12 * PATIENCE } else { PATIENCE };
+        let answer = Connection::unix_within(&self.d.path("s.sock"), patience)
             .and_then(|mut connection| connection.call(&format!("supervisor.{method}"), params));
         answer.or_else(|error| {
             self.goes_on()?;
