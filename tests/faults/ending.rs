@@ -23,9 +23,19 @@ use crate::{
 /// What the daemon may need at its peak beyond what it needed before.
 const MEMORY: u64 = 64 << 20;
 
-/// Files that every daemon of these tests may have in its directory.
-const USUAL: [&str; 7] =
-    ["c.conf", "d.pid", "s.sock", "activity.log*", "daemon.*", "*-std*---supervisor-*", "*.count"];
+/// Files of every daemon of these tests.
+const OWN: [&str; 7] = [
+    "d.pid",
+    "s.sock*",
+    "activity.log*",
+    "daemon.out",
+    "daemon.err",
+    "*-std*---supervisor-*",
+    "neighbour.log",
+];
+
+/// Files that others may have in its directory.
+const OTHERS: [&str; 2] = ["c.conf", "*.count"];
 
 /// What is counted though nothing is wrong.
 const NO_FAULTS: [&str; 2] = ["spawned", "restarted"];
@@ -33,7 +43,8 @@ const NO_FAULTS: [&str; 2] = ["spawned", "restarted"];
 impl Scene<'_> {
     /// Looks whether all is as configured: within five seconds after the fault was lifted, or from
     /// now on if there was none to lift, these processes have these states;
-    /// no file but these and the usual ones was made; these errors were counted, those that may
+    /// no file but these (`*` stands for anything) and its own was made, changed or taken away by the
+    /// daemon, and no other name stands in the test's directory; these errors were counted, those that may
     /// or may not be with a `?` behind them, and no others.
     pub fn ends(&self, states: &[(&str, &str)], files: &[&str], counted: &[&str]) -> Step {
         self.alive()?;
@@ -52,13 +63,12 @@ impl Scene<'_> {
         self.ground.tell(format!("{} KiB more at the peak", grown >> 10));
         self.ground.expect(Wrong::Grows, grown < MEMORY, || format!("by {} KiB", grown >> 10));
         let own = |name: &String| {
-            self.there.contains(name)
-                || USUAL.iter().chain(files).any(|pattern| matches(pattern, name))
-                || name == "neighbour.log"
+            let patterns = OWN.iter().chain(&OTHERS).chain(files);
+            self.there.contains(name) || patterns.into_iter().any(|known| matches(known, name))
         };
         let foreign: Vec<String> = names(&self.d).into_iter().filter(|name| !own(name)).collect();
         self.ground.expect(Wrong::Touches, foreign.is_empty(), || format!("{foreign:?}"));
-        self.stays_at_home();
+        self.stays_with_its_own(files);
         self.alive()?;
         self.ended.set(true);
         Ok(())
@@ -84,24 +94,26 @@ impl Scene<'_> {
         self.ground.expect(Wrong::Unknown, left.is_empty(), || format!("{left:?} after its end"));
     }
 
-    /// The daemon has touched nothing outside the test's directory.
-    fn stays_at_home(&self) {
+    /// The daemon has touched nothing outside the test's directory, and in it what is configured.
+    fn stays_with_its_own(&self, files: &[&str]) {
         let watch = match touched::watch() {
             Ok(watch) => watch,
-            Err(why) => return self.ground.tell(format!("files elsewhere not watched ({why})")),
+            Err(why) => return self.ground.unchecked(format!("which files are touched: {why}")),
         };
         let home = self.d.path("");
-        // What Python keeps of the original's code is not meant.
-        let is_abroad = |name: &&PathBuf| {
-            !name.starts_with(&home) && !name.iter().any(|part| part == "__pycache__")
+        let own = |name: &str| OWN.iter().chain(files).any(|pattern| matches(pattern, name));
+        let foreign = |path: &&PathBuf| {
+            // What Python keeps of the original's code is not meant.
+            !path.iter().any(|part| part == "__pycache__")
+                && !path.strip_prefix(&home).is_ok_and(|name| own(&name.to_string_lossy()))
         };
         for pid in self.killed.iter().chain([&self.d.pid]) {
             let names = watch.by(*pid, &self.d.path("marker"));
             self.ground.expect(Wrong::Silent, !names.is_empty(), || {
                 format!("the kernel tells of no file of {pid}")
             });
-            let abroad: Vec<&PathBuf> = names.iter().filter(is_abroad).collect();
-            self.ground.expect(Wrong::Touches, abroad.is_empty(), || format!("{abroad:?}"));
+            let foreign: Vec<&PathBuf> = names.iter().filter(foreign).collect();
+            self.ground.expect(Wrong::Touches, foreign.is_empty(), || format!("{foreign:?}"));
         }
     }
 

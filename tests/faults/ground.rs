@@ -44,13 +44,14 @@ pub struct Ground<'a> {
     figures: RefCell<Vec<String>>,
     looks: RefCell<Looks>,
     skipped: RefCell<Option<String>>,
+    unchecked: RefCell<Vec<String>>,
 }
 
 impl<'a> Ground<'a> {
     pub fn new(side: Side, control: &'a Control) -> Ground<'a> {
         assert!(root(), "these tests make namespaces, mounts and limits: run them as root");
-        let (findings, figures, looks, skipped) = Default::default();
-        Ground { side, control, findings, figures, looks, skipped }
+        let (findings, figures, looks, skipped, unchecked) = Default::default();
+        Ground { side, control, findings, figures, looks, skipped, unchecked }
     }
 
     /// The daemon beside it.
@@ -93,6 +94,16 @@ impl<'a> Ground<'a> {
     /// Why the row can't be had on this machine.
     pub fn skipped(&self) -> Option<String> {
         self.skipped.borrow().clone()
+    }
+
+    /// Something can't be looked at on this machine.
+    pub fn unchecked(&self, what: String) {
+        self.unchecked.borrow_mut().push(what);
+    }
+
+    /// All that could not be looked at.
+    pub fn all_unchecked(&self) -> Vec<String> {
+        self.unchecked.borrow().clone()
     }
 
     pub fn findings(&self) -> Vec<Finding> {

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     finding::{Finding, Step, Wrong},
-    ground::{Control, Ground},
+    ground::{Control, Ground, full},
     support::Side,
 };
 
@@ -77,7 +77,24 @@ pub fn run(family: &str, rows: &'static [Row]) {
     }
     let fallen = rows.iter().zip(&reports).filter_map(|(row, report)| report.fallen(row.known));
     let fallen: Vec<String> = fallen.collect();
+    missed(family, &reports);
     assert!(fallen.is_empty(), "{} rows do not stand\n{}", fallen.len(), fallen.join("\n"));
+}
+
+/// Tells what of a family could not be had on this machine. Who wants the rows in full wants all.
+fn missed(family: &str, reports: &[Report]) {
+    let skipped = reports.iter().filter(|report| report.findings.is_none());
+    let skipped: Vec<String> = skipped.map(Report::line).collect();
+    let unchecked: Vec<String> = reports
+        .iter()
+        .flat_map(|report| report.unchecked.iter().map(|what| format!("{}: {what}", report.name)))
+        .collect();
+    for (all, what) in [(&skipped, "rows"), (&unchecked, "checks")] {
+        if !all.is_empty() {
+            eprintln!("{family}: {} {what} skipped\n    {}", all.len(), all.join("\n    "));
+        }
+    }
+    assert!(skipped.is_empty() || !full(), "MINDER_FULL is set and rows are skipped, see above");
 }
 
 /// What came of a row.
@@ -85,12 +102,14 @@ struct Report {
     name: &'static str,
     findings: Option<Vec<Finding>>,
     figures: String,
+    /// What of it could not be looked at.
+    unchecked: Vec<String>,
 }
 
 fn report(row: &Row, ground: Ground<'_>) -> Report {
     if row.ours_alone && ground.side == Side::Theirs {
         let figures = "not asked of the original".to_owned();
-        return Report { name: row.name, findings: None, figures };
+        return Report { name: row.name, findings: None, figures, unchecked: Vec::new() };
     }
     let begin = Instant::now();
     let ended = catch_unwind(AssertUnwindSafe(|| (row.act)(&ground)));
@@ -105,11 +124,12 @@ fn report(row: &Row, ground: Ground<'_>) -> Report {
         }
     }
     if let Some(figures) = ground.skipped() {
-        return Report { name: row.name, findings: None, figures };
+        return Report { name: row.name, findings: None, figures, unchecked: Vec::new() };
     }
     findings.sort_by_key(|finding| finding.wrong);
     let figures = format!("{}, {:.1?} in all", ground.figures(), begin.elapsed());
-    Report { name: row.name, findings: Some(findings), figures }
+    let unchecked = ground.all_unchecked();
+    Report { name: row.name, findings: Some(findings), figures, unchecked }
 }
 
 impl Report {
