@@ -9,12 +9,13 @@ use crate::{
     ground::{Ground, full},
     row::{Row, row},
     scene::Scene,
-    support::TestDaemon,
+    support::{Side, TestDaemon},
 };
 
 pub const ROWS: &[Row] = &[
     row("HUP with a broken include", broken_include),
     row("20 HUPs in a row", twenty_hups),
+    row("HUPs, each after the last restart", hups_in_sequence),
     row("update storms", updates),
 ];
 
@@ -80,6 +81,31 @@ fn twenty_hups(ground: &Ground) -> Step {
     scene.probed(3)?;
     scene.holds_no_more_than(before)?;
     scene.ends(&states, &[], &[])
+}
+
+fn hups_in_sequence(ground: &Ground) -> Step {
+    // The original needs seconds for each.
+    let hups = if ground.side == Side::Ours { 20 } else { 3 };
+    let scene = ground.start(ground.setup().program("a", SLEEPS))?;
+    let before = scene.holds();
+    // Each restarts the neighbour too.
+    scene.calm();
+    for hup in 1..=hups {
+        scene.becomes("a", "RUNNING", 20)?;
+        let pid = scene.pid("a")?;
+        scene.d.signal(Signal::SIGHUP);
+        scene.until(Wrong::StaysBroken, &format!("restart {hup}"), 60, || {
+            Ok(started(&scene.d) > hup && ![0, pid].contains(&scene.pid("a")?))
+        })?;
+    }
+    scene.becomes("neighbour", "RUNNING", 20)?;
+    scene.probe();
+    scene.probed(3)?;
+    let starts = started(&scene.d);
+    ground.expect(Wrong::StaysBroken, starts == hups + 1, || format!("{starts} starts"));
+    ground.tell(format!("{starts} starts"));
+    scene.holds_no_more_than(before)?;
+    scene.ends(&[("a", "RUNNING")], &[], &[])
 }
 
 /// Five programs that sleep for so long.
