@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    os::unix::fs::MetadataExt,
     path::PathBuf,
     thread,
     time::{Duration, Instant},
@@ -19,9 +21,6 @@ use crate::{
     },
     touched,
 };
-
-/// What the daemon may need at its peak beyond what it needed before.
-const MEMORY: u64 = 64 << 20;
 
 /// Files of every daemon of these tests.
 const OWN: [&str; 7] = [
@@ -61,7 +60,8 @@ impl Scene<'_> {
         self.spins()?;
         let grown = memory(self.d.pid, "VmHWM:").saturating_sub(self.memory);
         self.ground.tell(format!("{} KiB more at the peak", grown >> 10));
-        self.ground.expect(Wrong::Grows, grown < MEMORY, || format!("by {} KiB", grown >> 10));
+        self.ground
+            .expect(Wrong::Grows, grown < self.most.get(), || format!("by {} KiB", grown >> 10));
         let own = |name: &String| {
             let patterns = OWN.iter().chain(&OTHERS).chain(files);
             self.there.contains(name) || patterns.into_iter().any(|known| matches(known, name))
@@ -117,6 +117,20 @@ impl Scene<'_> {
         }
     }
 
+    /// All counters, by part and name.
+    pub fn counters(&self) -> Step<BTreeMap<String, u64>> {
+        let answer = Connection::unix_within(&self.d.path("s.sock"), PATIENCE)
+            .and_then(|mut connection| connection.call("minder.getCounters", ""))
+            .map_err(|error| Finding::new(Wrong::Hangs, format!("getCounters: {error}")))?;
+        let parts = ["daemon", "processes", "events", "activity_log", "http"];
+        let all = parts.map(|part| {
+            let numbers = numbers(&answer, part).unwrap_or_default();
+            let full = move |(name, n): (String, f64)| (format!("{part}.{name}"), n as u64);
+            numbers.into_iter().map(full)
+        });
+        Ok(all.into_iter().flatten().collect())
+    }
+
     /// Every error is in its counter: these are not zero, and all others are. Lost bytes are those
     /// that the activity log tells of.
     fn counts(&self, counted: &[&str]) -> Step {
@@ -125,16 +139,7 @@ impl Scene<'_> {
         }
         let (mut found, mut wrong) = (BTreeMap::new(), Vec::new());
         let as_told = || {
-            let answer = Connection::unix_within(&self.d.path("s.sock"), PATIENCE)
-                .and_then(|mut connection| connection.call("minder.getCounters", ""))
-                .map_err(|error| Finding::new(Wrong::Hangs, format!("getCounters: {error}")))?;
-            let parts = ["daemon", "processes", "events", "activity_log", "http"];
-            let all = parts.map(|part| {
-                let numbers = numbers(&answer, part).unwrap_or_default();
-                let full = move |(name, n): (String, f64)| (format!("{part}.{name}"), n as u64);
-                numbers.into_iter().map(full)
-            });
-            found = all.into_iter().flatten().collect::<BTreeMap<String, u64>>();
+            found = self.counters()?;
             found.retain(|name, n| *n > 0 && !NO_FAULTS.iter().any(|usual| name.ends_with(usual)));
             let is = |named: &str, name: &str| named.trim_end_matches('?') == name;
             let more = found.keys().filter(|name| !counted.iter().any(|named| is(named, name)));
@@ -181,14 +186,37 @@ impl Scene<'_> {
         let of = |field: &str| status.lines().find_map(|line| line.strip_prefix(field));
         let numbers = |field| of(field).into_iter().flat_map(str::split_whitespace).collect();
         let (users, groups): (Vec<&str>, Vec<&str>) = (numbers("Uid:"), numbers("Gid:"));
-        let nobody = nix::unistd::User::from_name("nobody").expect("the users").expect("nobody");
-        let (user, group) = (nobody.uid.to_string(), nobody.gid.to_string());
-        let own = users == [user.as_str(); 4] && groups == [group.as_str(); 4];
+        let (user, group, all) = self.guest_of();
+        let mut known: Vec<u32> =
+            numbers("Groups:").iter().filter_map(|word| word.parse().ok()).collect();
+        known.sort_unstable();
+        let own = users == [user.as_str(); 4] && groups == [group.as_str(); 4] && known == all;
         self.ground.expect(Wrong::Privileges, own, || {
-            format!("a program of nobody has {users:?} and {groups:?}")
+            format!("a program of {user} has {users:?}, {groups:?} and the groups {known:?}")
         });
+        for field in ["CapPrm:", "CapEff:", "CapAmb:"] {
+            let capabilities = of(field).unwrap_or("none told").trim();
+            let none = capabilities.chars().all(|digit| digit == '0');
+            self.ground.expect(Wrong::Privileges, none, || {
+                format!("a program of {user} has {field} {capabilities}")
+            });
+        }
         self.order("stopProcess", "guest")?;
         self.comes_to("guest", "STOPPED")
+    }
+
+    /// Whose program the guest is, by number: user, group and all further groups. A daemon that is
+    /// not root's has none but its own.
+    fn guest_of(&self) -> (String, String, Vec<u32>) {
+        let owner = fs::metadata(format!("/proc/{}", self.d.pid)).expect("the daemon");
+        if owner.uid() != 0 {
+            return (owner.uid().to_string(), owner.gid().to_string(), Vec::new());
+        }
+        let nobody = nix::unistd::User::from_name("nobody").expect("the users").expect("nobody");
+        let all = nix::unistd::getgrouplist(c"nobody", nobody.gid).expect("its groups");
+        let mut all: Vec<u32> = all.into_iter().map(nix::unistd::Gid::as_raw).collect();
+        all.sort_unstable();
+        (nobody.uid.to_string(), nobody.gid.to_string(), all)
     }
 
     /// A daemon that has nothing to do takes no processor.

@@ -13,6 +13,7 @@ use crate::{
 pub const ROWS: &[Row] = &[
     row("no descriptors for a while", descriptors),
     row("no processes and threads for a while", processes),
+    row("room for threads, and none for processes, for a while", no_room_for_children),
 ];
 
 /// Programs that are started while hardly any can be.
@@ -98,7 +99,7 @@ const STRANGER: &str = "60999";
 
 fn processes(ground: &Ground) -> Step {
     let setup = ground.bare_setup().program("late", LATE).program("dies", DIES);
-    let setup = as_stranger(setup, ground.side);
+    let setup = as_stranger(setup.program("guest", GUEST), ground.side, STRANGER);
     let scene = ground.start(setup)?;
     scene.becomes("dies", "RUNNING", 20)?;
     limit(&scene, "--nproc=1:");
@@ -106,11 +107,37 @@ fn processes(ground: &Ground) -> Step {
     deprived(&scene, ground, "--nproc=4096:", &counted)
 }
 
+/// A thread can be made, and that it then can't have its child is another failure.
+fn no_room_for_children(ground: &Ground) -> Step {
+    let setup = ground.bare_setup().program("late", LATE).program("dies", DIES);
+    // What others run as this user would count too.
+    let user = (61_000 + std::process::id() % 4000).to_string();
+    let scene = ground.start(as_stranger(setup.program("guest", GUEST), ground.side, &user))?;
+    scene.becomes("dies", "RUNNING", 20)?;
+    // Once it has died there is room for two less one.
+    let tasks = scene.holds().1 + scene.children().len();
+    limit(&scene, &format!("--nproc={}:", tasks - 1));
+    let counted = ["processes.spawn_lacked_resources", "processes.thread_refused?"];
+    deprived(&scene, ground, "--nproc=4096:", &counted)?;
+    if ground.side == Side::Ours {
+        let all = scene.counters()?;
+        let of = |name: &str| all.get(&format!("processes.{name}")).copied().unwrap_or(0);
+        let children = of("spawn_lacked_resources") - of("thread_refused");
+        ground.tell(format!("{children} children refused"));
+        assert!(children > 0, "no child was refused that had its thread: {all:?}");
+    }
+    Ok(())
+}
+
+/// Started when the lack is over.
+const GUEST: &str = "command=/bin/sleep 1000\nautostart=false\nstartsecs=0\n\
+     stdout_logfile=NONE\nstderr_logfile=NONE";
+
 /// Lets a user without a name execute the daemon.
-fn as_stranger(setup: Setup, side: Side) -> Setup {
+fn as_stranger(setup: Setup, side: Side, user: &str) -> Setup {
     let setup = setup
         .launcher(&["prlimit", "--nproc=4096:4096", "--nofile=1024:4096"])
-        .launcher(&["setpriv", "--reuid", STRANGER, "--regid", STRANGER, "--clear-groups"]);
+        .launcher(&["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]);
     if side == Side::Theirs {
         return setup;
     }

@@ -22,6 +22,10 @@ use crate::{
 /// So soon after the fault is gone all is as configured.
 const HEALED: Duration = Duration::from_secs(5);
 
+/// What the daemon may need at its peak beyond what it needed before: less than would hold a line
+/// of 5 MB in two places.
+const MEMORY: u64 = 8 << 20;
+
 /// Connections that the probe may have open at the time.
 const PROBED: usize = 2;
 
@@ -36,6 +40,8 @@ pub struct Scene<'a> {
     pub since: Cell<Option<Instant>>,
     /// Whether its row has come to its end.
     pub ended: Cell<bool>,
+    /// Bytes that its memory may grow by at the peak.
+    pub most: Cell<u64>,
     /// Names in the test's directory when it was started.
     pub there: BTreeSet<String>,
     /// Its memory's peak then, in bytes.
@@ -56,8 +62,9 @@ impl<'a> Scene<'a> {
     /// Begins to probe.
     pub fn of(ground: &'a Ground<'a>, d: TestDaemon) -> Step<Scene<'a>> {
         let (there, memory) = (names(&d), memory(d.pid, "VmHWM:"));
+        let most = Cell::new(if ground.side == Side::Ours { MEMORY } else { 8 * MEMORY });
         let (killed, probing, since, ended) = Default::default();
-        let scene = Scene { d, killed, ground, probing, since, ended, there, memory };
+        let scene = Scene { d, killed, ground, probing, since, ended, most, there, memory };
         scene.becomes("neighbour", "RUNNING", 20)?;
         scene.probe();
         scene.probed(3)?;
@@ -110,6 +117,11 @@ impl<'a> Scene<'a> {
         self.memory = memory(self.d.pid, "VmHWM:");
         self.probe();
         self.probed(3)
+    }
+
+    /// For a row in which there is more to know, bytes.
+    pub fn may_need(&self, most: u64) {
+        self.most.set(self.most.get().max(most));
     }
 
     /// How many looks there were.
