@@ -184,7 +184,15 @@ impl Ready {
         let sinks = Sinks::open(&setup).map_err(|error| log_failure(&setup, &error))?;
         let account = account.map(Account::open).transpose()?;
         tell_notices(&logger, &options, &told);
-        let listeners = listeners::open(&options)?;
+        let mut listeners = Vec::new();
+        if let Err(why) = listeners::open(&options, &mut listeners) {
+            listeners::tell(&logger, &listeners, &options.rpc_interfaces);
+            // Else the log may be that of the daemon that has the pidfile.
+            if Pidfile::is_free(Path::new(&main.pidfile)) {
+                write_out(&logger, queue, sinks);
+            }
+            return Err(why.into());
+        }
         let pidfile = take_pidfile(&main.pidfile, &logger).map_err(Failure::by_others)?;
         let state_file = match leftovers::take(main, &logger) {
             Ok(taken) => taken,
@@ -194,7 +202,8 @@ impl Ready {
                     leftovers::Refused::File(why) => why.into(),
                     leftovers::Refused::Running(why) => {
                         // The log is not another daemon's: this one has the pidfile.
-                        tell_last(&logger, (queue, sinks), &why);
+                        logger.log(LogLevel::Critical, &why);
+                        write_out(&logger, queue, sinks);
                         Failure::by_others(why)
                     }
                 });
@@ -479,9 +488,8 @@ fn tell_notices(logger: &Logger, options: &Options, told: &[Notice]) {
     }
 }
 
-/// The last words of a start that comes to nothing, in the log.
-fn tell_last(logger: &Logger, (queue, sinks): (LogQueue, Sinks), why: &str) {
-    logger.log(LogLevel::Critical, why);
+/// Writes the lines of a start that comes to nothing.
+fn write_out(logger: &Logger, queue: LogQueue, sinks: Sinks) {
     if activity::start(queue, sinks).is_ok() {
         logger.flush(FAREWELL);
     }

@@ -10,12 +10,14 @@ use crate::sys::clock;
 use crate::sys::net::Listener;
 use crate::sys::users::Machine;
 
-/// Opens those of the configuration; what there is to say meanwhile goes to stderr.
-pub(super) fn open(options: &Options) -> Result<Vec<Listener>, String> {
+/// Opens those of the configuration, in their order; what there is to say meanwhile goes to stderr.
+///
+/// # Errors
+/// Why one could not be opened; `opened` has those before it.
+pub(super) fn open(options: &Options, opened: &mut Vec<Listener>) -> Result<(), String> {
     let say = &mut |line: &str| {
         let _ = writeln!(io::stderr(), "{line}");
     };
-    let mut opened: Vec<Listener> = Vec::new();
     for server in &options.servers {
         let beside: Vec<_> = opened.iter().filter(|other| other.leaves_room_to(server)).collect();
         let listener = if beside.is_empty() {
@@ -25,7 +27,7 @@ pub(super) fn open(options: &Options) -> Result<Vec<Listener>, String> {
         };
         opened.push(listener.map_err(|error| error.to_string())?);
     }
-    Ok(opened)
+    Ok(())
 }
 
 /// Listeners that stay take mode and owner of their sections once nothing can fail any more.

@@ -62,6 +62,19 @@ impl Pidfile {
         Err(Taken::Held(text.trim().to_owned()))
     }
 
+    /// Whether no daemon holds it, as far as that can be told without taking or making it: a
+    /// device, or a file that can't be opened, does not tell.
+    pub fn is_free(path: &Path) -> bool {
+        let file = inject::restarted(Call::Open).and_then(|()| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).custom_flags(libc::O_NONBLOCK).open(path)
+        });
+        match file {
+            Ok(file) => file::state_of(&file).is_ok_and(|data| data.is_file()) && !is_locked(&file),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
     /// Takes what this mask forbids from the mode of a file that was made before the mask was set.
     ///
     /// # Errors
@@ -126,12 +139,26 @@ pub(super) fn lock(file: &File) -> bool {
     if inject::fail(Call::Lock).is_err() {
         return false;
     }
+    let range = whole_file();
+    // SAFETY: the kernel reads one structure.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &range) == 0 }
+}
+
+/// Whether another open file has that lock, or nobody can tell.
+fn is_locked(file: &File) -> bool {
+    let mut range = whole_file();
+    // SAFETY: the kernel writes one structure.
+    let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &mut range) == 0 };
+    !asked || range.l_type != libc::F_UNLCK as libc::c_short
+}
+
+/// What a lock for writing is about: every byte.
+fn whole_file() -> libc::flock {
     // SAFETY: all zero is a valid `struct flock`: the whole file.
     let mut range: libc::flock = unsafe { std::mem::zeroed() };
     range.l_type = libc::F_WRLCK as _;
     range.l_whence = libc::SEEK_SET as _;
-    // SAFETY: the kernel reads one structure.
-    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &range) == 0 }
+    range
 }
 
 #[cfg(test)]
@@ -141,11 +168,15 @@ mod tests {
     #[test]
     fn a_file_is_held_and_removed() {
         let path = std::env::temp_dir().join(format!("minder-pidfile-{}", std::process::id()));
+        assert!(Pidfile::is_free(&path) && !path.exists());
         let mut held = Pidfile::take(&path).unwrap();
         held.write().unwrap();
+        assert!(!Pidfile::is_free(&path));
         let pid = std::process::id().to_string();
         assert!(matches!(Pidfile::take(&path), Err(Taken::Held(text)) if text == pid));
-        held.remove();
+        drop(held);
+        assert!(Pidfile::is_free(&path));
+        Pidfile::take(&path).unwrap().remove();
         assert!(!path.exists());
     }
 
@@ -157,6 +188,6 @@ mod tests {
         one.write().unwrap();
         other.write().unwrap();
         one.remove();
-        assert!(path.exists());
+        assert!(path.exists() && !Pidfile::is_free(path));
     }
 }

@@ -18,15 +18,13 @@ pub struct Bettered {
 enum What {
     /// Ours alone has such lines.
     OursAlone(&'static str),
-    /// The original alone has such lines.
-    TheirsAlone(&'static str),
     /// Where the original has the first, ours has the second.
     Instead(&'static str, &'static str),
     /// Texts, by patterns of their titles, that are not compared.
     Uncompared(&'static [&'static str]),
 }
 
-use What::{Instead, OursAlone, TheirsAlone, Uncompared};
+use What::{Instead, OursAlone, Uncompared};
 
 /// All of them.
 pub const LIST: &[Bettered] = &[
@@ -60,14 +58,6 @@ pub const LIST: &[Bettered] = &[
         id: "not-executed",
         why: "a failure between fork and exec stands in the activity log too",
         what: OursAlone("WARN '*' could not be executed: *"),
-    },
-    Bettered {
-        id: "no-syslog",
-        why: "output for syslog on a machine without it is told to be lost",
-        what: OursAlone(
-            "ERRO the system's log /dev/log can't be written: [Errno 2] No such file or \
-             directory; lines of output for it are lost until it can",
-        ),
     },
     Bettered {
         id: "empty-name",
@@ -121,11 +111,6 @@ pub const LIST: &[Bettered] = &[
         what: Instead("Max processes *300 *", "Max processes *310 *"),
     },
     Bettered {
-        id: "refused-silently",
-        why: "a daemon that does not start logs nothing: the log may be that of the one that runs",
-        what: TheirsAlone("CRIT Supervisor is running as root.  *"),
-    },
-    Bettered {
         id: "own-group",
         why: "the section at fault, not that of the program named before",
         what: Instead(
@@ -160,7 +145,6 @@ pub fn settle(ids: &[&str], theirs: &mut Outcome, ours: &mut Outcome) -> String 
         let mark = format!("<bettered: {id}>");
         let met = match entry.what {
             OursAlone(pattern) => replace(ours, pattern, None),
-            TheirsAlone(pattern) => replace(theirs, pattern, None),
             Instead(old, new) => {
                 replace(theirs, old, Some(&mark)) && replace(ours, new, Some(&mark))
             }

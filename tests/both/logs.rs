@@ -45,9 +45,7 @@ fn places() {
             ",
         )
         .file("sub/", "")
-        .env("NAME", ".")
-        .no_system_log()
-        .bettered("no-syslog"),
+        .env("NAME", "."),
         row(
             "a file without a name",
             "

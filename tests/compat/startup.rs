@@ -403,3 +403,49 @@ fn names_of_python_objects_may_have_blanks_around_the_colon() {
     d.wait_log("INFO RPC interface 'supervisor' initialized", 15);
     assert_eq!(d.state("e"), "STOPPED");
 }
+
+#[test]
+fn what_was_told_before_a_listener_failed_is_in_the_log() {
+    let setup = Setup::new();
+    let port = crate::support::free_port();
+    // The address is for documentation: no machine has it.
+    let listeners = format!(
+        "[rpcinterface:supervisor]\n\
+         supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
+         [inet_http_server]\nport=127.0.0.1:{port}\n[inet_http_server:b]\nport=192.0.2.1:{port}\n"
+    );
+    let text = format!("{GLOBAL}{listeners}");
+    refused(&setup.run_file(&text, 20), "socket.error reported errno.EADDRNOTAVAIL (99)");
+    let mut want = vec![
+        "INFO RPC interface 'supervisor' initialized",
+        "CRIT Server 'inet_http_server' running without any HTTP authentication checking",
+    ];
+    if root() {
+        want.insert(0, "CRIT Supervisor is running as root.  *");
+    }
+    let log = fs::read_to_string(setup.path("activity.log")).unwrap();
+    let lines: Vec<&str> = log.lines().filter_map(|line| line.get(24..)).collect();
+    assert_eq!(lines.len(), want.len(), "{log}");
+    assert!(want.iter().zip(&lines).all(|(want, line)| matches(want, line)), "{log}");
+    assert!(!setup.path("d.pid").exists());
+}
+
+#[test]
+fn a_start_that_is_refused_beside_a_living_daemon_writes_into_no_log() {
+    if !Side::ours_only("the original writes into the log of the living daemon") {
+        return;
+    }
+    let d = Setup::new().tcp().start();
+    d.wait_log("INFO supervisord started with pid *", 15);
+    let before = d.log();
+    let mut again = Command::new(Side::Ours.supervisord());
+    let output = run(again.arg("-n").arg("-c").arg(&d.config), 20);
+    refused(&output, "Another program is already listening on a port");
+    // By its pidfile alone it is a second one, too.
+    let text = fs::read_to_string(&d.config).unwrap().replace("127.0.0.1:", "192.0.2.1:");
+    fs::write(d.path("other.conf"), text).unwrap();
+    let mut other = Command::new(Side::Ours.supervisord());
+    let output = run(other.args(["-n", "-c"]).arg(d.path("other.conf")), 20);
+    refused(&output, "socket.error reported errno.EADDRNOTAVAIL (99)");
+    assert_eq!(d.log(), before);
+}
