@@ -128,20 +128,19 @@ pub fn listen(server: &HttpServer, who: &Who) -> Result<(), ListenError> {
             // It is bound under a longer name first.
             UnixAddr::new(format!("{file}.{}", std::process::id()).as_str())?;
             make(Path::new(file), who)?;
-            stands_in_the_way(file)?;
+            if stands_in_the_way(file) {
+                return Err(ListenError::Occupied(file.clone()));
+            }
             owner.map_or(Ok(()), |owner| may_give(file, owner, who))
         }
     }
 }
 
 /// A file that holds something is never removed for a socket.
-fn stands_in_the_way(file: &str) -> io::Result<()> {
-    let Ok(found) = fs::symlink_metadata(file) else { return Ok(()) };
+fn stands_in_the_way(file: &str) -> bool {
+    let Ok(found) = fs::symlink_metadata(file) else { return false };
     let kind = found.file_type();
-    if kind.is_socket() || kind.is_symlink() || (found.len() == 0 && !kind.is_dir()) {
-        return Ok(());
-    }
-    Err(Errno::EEXIST.into())
+    !kind.is_socket() && !kind.is_symlink() && (found.len() > 0 || kind.is_dir())
 }
 
 fn may_give(file: &str, (uid, gid): (u32, Option<u32>), who: &Who) -> Result<(), ListenError> {
@@ -259,7 +258,9 @@ mod tests {
             Err(format!("Cannot open an HTTP server: socket.error reported errno.{what}"))
         };
         assert_eq!(judge(&dir.0.join("none/s"), None, &us), reported("ENOENT (2)"));
-        assert_eq!(judge(&dir.file("full", 0o600), None, &us), reported("EEXIST (17)"));
+        let full = dir.file("full", 0o600);
+        let occupied = format!("EEXIST (17): {} is no socket, and is not removed", full.display());
+        assert_eq!(judge(&full, None, &us), reported(&occupied));
         let long = dir.0.join("x".repeat(110));
         assert_eq!(judge(&long, None, &us), reported("ENAMETOOLONG (36)"));
         dir.set_mode(0o777);

@@ -25,6 +25,8 @@ pub enum ListenError {
     InUse,
     /// The host name has no address, or a call on the socket or on its path failed.
     Socket(io::Error),
+    /// At the path of the unix socket stands a file that holds something, or a directory.
+    Occupied(String),
     /// "chown" is beyond what this user may do.
     Chown {
         /// The socket's path.
@@ -53,6 +55,11 @@ impl fmt::Display for ListenError {
                 ),
                 None => write!(f, "Cannot open an HTTP server: socket.error reported {error}"),
             },
+            ListenError::Occupied(path) => write!(
+                f,
+                "Cannot open an HTTP server: socket.error reported errno.EEXIST (17): {path} is no \
+                 socket, and is not removed"
+            ),
             ListenError::Chown { file, uid, gid, user } => {
                 let gid = gid.map_or(-1, i64::from);
                 write!(

@@ -97,9 +97,15 @@ fn a_file_with_contents_is_no_stale_socket() {
     let dir = directory("file");
     let file = dir.join("s.sock");
     fs::write(&file, "precious").unwrap();
-    let (result, _) = open(&unix(file.to_str().unwrap(), 0o700));
-    let text = "Cannot open an HTTP server: socket.error reported errno.EEXIST (17)";
+    let (result, said) = open(&unix(file.to_str().unwrap(), 0o700));
+    let text = format!(
+        "Cannot open an HTTP server: socket.error reported errno.EEXIST (17): {} is no socket, and \
+         is not removed",
+        file.display()
+    );
     assert_eq!(result.unwrap_err().to_string(), text);
+    assert!(said.is_empty(), "{said:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
     fs::write(&file, "").unwrap();
     assert!(open(&unix(file.to_str().unwrap(), 0o700)).0.is_ok());
     fs::remove_dir_all(dir).unwrap();

@@ -78,8 +78,11 @@ fn take_name(temporary: &str, file: &str, say: &mut dyn FnMut(&str)) -> Result<(
             NameOwner::Stale(found) => {
                 // Someone else may have cured it meanwhile.
                 if identity(file).is_ok_and(|now| now == found) {
+                    remove_stale(file).map_err(|error| match error.kind() {
+                        io::ErrorKind::AlreadyExists => ListenError::Occupied(file.to_owned()),
+                        _ => ListenError::Socket(error),
+                    })?;
                     say(&format!("Unlinking stale socket {file}"));
-                    remove_stale(file)?;
                 }
             }
         }
