@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::quote::{quote, quote_ascii};
@@ -164,8 +165,20 @@ impl fmt::Display for ExpandError {
 /// # Errors
 /// An unknown name or a bad conversion, the first from the left.
 pub fn expand(text: &str, names: &Names, place: &str) -> Result<String, ExpandError> {
+    expand_marked(text, names, place).map(|(expanded, _)| expanded)
+}
+
+/// The same, and which bytes of the result stood in no file but for a name.
+///
+/// # Errors
+/// As those of [`expand`].
+pub fn expand_marked(
+    text: &str,
+    names: &Names,
+    place: &str,
+) -> Result<(String, Vec<Range<usize>>), ExpandError> {
     if !text.contains('%') {
-        return Ok(text.to_owned());
+        return Ok((text.to_owned(), Vec::new()));
     }
     expanded(text, names).map_err(|reason| ExpandError {
         text: text.to_owned(),
@@ -174,7 +187,8 @@ pub fn expand(text: &str, names: &Names, place: &str) -> Result<String, ExpandEr
     })
 }
 
-fn expanded(text: &str, names: &Names) -> Result<String, Reason> {
+fn expanded(text: &str, names: &Names) -> Result<(String, Vec<Range<usize>>), Reason> {
+    let mut marks = Vec::new();
     let mut out = String::with_capacity(text.len());
     let mut cursor = Cursor { rest: text, index: 0 };
     let mut first = true;
@@ -189,10 +203,12 @@ fn expanded(text: &str, names: &Names) -> Result<String, Reason> {
             continue;
         }
         let spec = Spec { first, ..Spec::read(&mut cursor, names)? };
+        let start = out.len();
         out.push_str(&spec.format()?);
+        marks.push(start..out.len());
         first = false;
     }
-    Ok(out)
+    Ok((out, marks))
 }
 
 /// The text that is not read yet, and how many characters are.

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use std::iter::Peekable;
+use std::ops::Range;
 use std::str::Chars;
 
 use super::values::ValueError;
@@ -34,6 +35,33 @@ pub fn pairs(text: &str) -> Result<Vec<(String, String)>, ValueError> {
         (Err(_), Some(Err(error))) if same_escapes => Err(error),
         (read, _) => read,
     }
+}
+
+/// Whether a quote among the `inserted` bytes, which stood in no file but for a name, ends one that
+/// was written around them: then it vanishes from the value. 4.3.0 refuses most such texts; what
+/// it reads is read alike, and is no fault.
+pub fn lost_quotes(text: &str, inserted: &[Range<usize>]) -> bool {
+    if matches!(plain(text).map(|tokens| grouped(&tokens, text)), Some(Ok(_))) {
+        return false;
+    }
+    let is_inserted = |index: usize| inserted.iter().any(|piece| piece.contains(&index));
+    let mut opened: Option<(char, bool)> = None;
+    let mut chars = text.char_indices().peekable();
+    while let Some((index, c)) = chars.next() {
+        match (opened, c) {
+            (None | Some(('"', _)), '\\') => drop(chars.next()),
+            (None, '#') => drop(chars.by_ref().find(|(_, c)| *c == '\n')),
+            (None, '"' | '\'') => opened = Some((c, is_inserted(index))),
+            (Some((mark, within)), c) if c == mark => {
+                if !within && is_inserted(index) {
+                    return true;
+                }
+                opened = None;
+            }
+            (None | Some(_), _) => {}
+        }
+    }
+    false
 }
 
 fn grouped(tokens: &[String], text: &str) -> Result<Vec<(String, String)>, ValueError> {
@@ -217,6 +245,32 @@ mod tests {
             ("A=x'", "! No closing quotation"),
         ] {
             assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_of_an_expansion_that_end_others() {
+        let lost = |before: &str, inserted: &str, behind: &str| {
+            let piece = before.len()..before.len() + inserted.len();
+            lost_quotes(&format!("{before}{inserted}{behind}"), &[piece])
+        };
+        let json = r#"{"a": "b"}"#;
+        assert!(lost("A=\"", json, "\""));
+        assert!(lost("B=1,A=\"x", json, "y\",C=2"));
+        assert!(lost("A='", "it's o'clock", "'"));
+        // Inside the other quotes, escaped, or with quotes of their own they stay or mean something.
+        for (before, inserted, behind) in [
+            ("A='", json, "'"),
+            ("A=\"", r#"{\"a\": 1}"#, "\""),
+            ("A=\"", "it's", "\""),
+            ("A=", "\"x y\"", ""),
+            ("A=\"a\"b#\"", "\"", "\n"),
+            ("", "A=\"1\",B=\"2\"", ""),
+            ("A=\"a\",B=", "x", ",C=d\"e\"f"),
+            // 4.3.0 takes it for another variable, too.
+            ("A=\"", "x\",B=\"y", "\""),
+        ] {
+            assert!(!lost(before, inserted, behind), "{before}{inserted}{behind}");
         }
     }
 

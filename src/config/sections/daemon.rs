@@ -2,13 +2,14 @@
 #![forbid(unsafe_code)]
 
 use super::Context;
+use super::programs::LOST_QUOTES;
 use crate::config::command_line::{CommandLine, Given};
 use crate::config::document::Section;
 use crate::config::error::ConfigError;
-use crate::config::expand::{Names, expand};
+use crate::config::expand::{Names, expand, expand_marked};
 use crate::config::host::{self, Host};
 use crate::config::options::{LogLevel, MainLog, OnLeftover, Supervisord};
-use crate::config::pairs::pairs;
+use crate::config::pairs::{lost_quotes, pairs};
 use crate::config::paths::{absolute, existing_directory, existing_dirpath, normalized};
 use crate::config::values::{self, ValueError};
 
@@ -157,7 +158,11 @@ pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Draft, Co
     let place = reader.place("environment");
     let environment =
         context.attempt(section, || environment(raw, &context.names_host(), &place))?;
-    let environment = environment.unwrap_or_default();
+    let (environment, lost) = environment.unwrap_or_default();
+    if lost {
+        let line = format!("For [{}], {LOST_QUOTES}", section.name);
+        context.remark(section, Some("environment"), LOST_QUOTES, line);
+    }
     Ok(Draft {
         logfile,
         logfile_maxbytes,
@@ -184,18 +189,18 @@ pub(super) fn read(context: &Context<'_>, section: &Section) -> Result<Draft, Co
 }
 
 /// Expanded once, as 4.4 does. 4.3.0 did it twice, so files in use write `%%%%` for one `%`:
-/// where that can be meant and the second time succeeds, it is done.
+/// where that can be meant and the second time succeeds, it is done. With the pairs comes whether
+/// quotes were lost.
 fn environment(
     raw: &str,
     names: &Names,
     place: &str,
-) -> Result<Vec<(String, String)>, ConfigError> {
-    let once = expand(raw, names, place)?;
-    let text = match expand(&once, names, place) {
-        Ok(twice) if raw.contains("%%%%") => twice,
-        _ => once,
-    };
-    Ok(pairs(&text)?)
+) -> Result<(Vec<(String, String)>, bool), ConfigError> {
+    let (once, inserted) = expand_marked(raw, names, place)?;
+    Ok(match expand(&once, names, place) {
+        Ok(twice) if raw.contains("%%%%") => (pairs(&twice)?, false),
+        _ => (pairs(&once)?, lost_quotes(&once, &inserted)),
+    })
 }
 
 /// Looks up the user and makes the paths absolute.

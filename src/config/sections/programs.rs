@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::{Context, Reader, groups};
 use crate::config::document::Section;
 use crate::config::error::ConfigError;
-use crate::config::expand::{Names, expand};
+use crate::config::expand::{Names, expand, expand_marked};
 use crate::config::host;
 use crate::config::options::{
     Autorestart, Channel, ChildLog, Program, RestartPolicy, Retries, User,
 };
-use crate::config::pairs::pairs;
+use crate::config::pairs::{lost_quotes, pairs};
 use crate::config::paths::{ChildLogfile, child_logfile};
 use crate::config::table;
 use crate::config::values;
@@ -65,6 +65,11 @@ fn processes(
     out.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(out)
 }
+
+/// Said of an "environment" that 4.3.0 would refuse.
+pub(super) const LOST_QUOTES: &str = "an expansion in environment holds quotes like those around it, \
+                                      which are left out; the other kind of quotes around it \
+                                      would keep them";
 
 /// An option, and what there is to warn of about it.
 type Remark = (String, String);
@@ -192,13 +197,18 @@ impl Common {
         names: &mut Names,
     ) -> Result<(Program, Vec<Remark>), ConfigError> {
         let raw = reader.raw("environment").unwrap_or_default();
-        let environment = context
-            .attempt(reader.section, || Ok(pairs(&expand(raw, names, "environment")?)?))?
-            .unwrap_or_default();
+        let read = context.attempt(reader.section, || {
+            let (text, inserted) = expand_marked(raw, names, "environment")?;
+            Ok((pairs(&text)?, lost_quotes(&text, &inserted)))
+        })?;
+        let (environment, lost) = read.unwrap_or_default();
         names.variables(&environment);
         let names = &*names;
         let directory = reader.text("directory", names)?;
         let mut notices = Vec::new();
+        if lost {
+            notices.push(("environment".to_owned(), LOST_QUOTES.to_owned()));
+        }
         let (stdout, _) = self.channel(context, reader, names, "stdout", &mut notices)?;
         let (mut stderr, named) = self.channel(context, reader, names, "stderr", &mut notices)?;
         if self.redirect_stderr {

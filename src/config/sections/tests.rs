@@ -387,6 +387,21 @@ fn warnings() {
 }
 
 #[test]
+fn quotes_that_an_expansion_loses_are_told() {
+    let what = "an expansion in environment holds quotes like those around it, which are left out; \
+                the other kind of quotes around it would keep them";
+    let given = "environment=J='{\"a\": \"b\"}'\n[program:a]\ncommand=c\nenvironment=";
+    let doubled = format!("{given}A=\"%(ENV_J)s\"\n");
+    assert_eq!(notices(&doubled), [format!("For [program:a], {what}")]);
+    let value = |text: &str| read(text).groups[0].processes[0].environment[1].1.clone();
+    assert_eq!(value(&doubled), "{a: b}");
+    let single = format!("{given}A='%(ENV_J)s'\n");
+    assert!(notices(&single).is_empty());
+    assert_eq!(value(&single), "{\"a\": \"b\"}");
+    assert_eq!(notices("environment=A='%(here)r'\n"), [format!("For [supervisord], {what}")]);
+}
+
+#[test]
 fn doubled_names() {
     let text = "[program:a]\ncommand=1\n[program:b]\ncommand=2\nprocess_name=a\n\
                 [group:g]\nprograms=a,b\n[program: g]\ncommand=3\n";
