@@ -63,6 +63,7 @@ fn a_bad_value_of_a_listener_is_named() {
             "192.0.2.1:9001",
             "Cannot open an HTTP server: socket.error reported errno.EADDRNOTAVAIL (99)",
         ),
+        ("-:9001", "Cannot open an HTTP server: socket.error reported -2"),
     ];
     for (port, message) in table {
         let text = format!("{GLOBAL}[inet_http_server]\nport={port}\n");

@@ -53,7 +53,13 @@ impl fmt::Display for ListenError {
                     "Cannot open an HTTP server: socket.error reported errno.{:?} ({number})",
                     Errno::from_raw(number)
                 ),
-                None => write!(f, "Cannot open an HTTP server: socket.error reported {error}"),
+                None => match tcp::lookup_failure(error) {
+                    Some((code, why)) => write!(
+                        f,
+                        "Cannot open an HTTP server: socket.error reported {code} ({why})"
+                    ),
+                    None => write!(f, "Cannot open an HTTP server: socket.error reported {error}"),
+                },
             },
             ListenError::Occupied(path) => write!(
                 f,

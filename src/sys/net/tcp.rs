@@ -1,5 +1,6 @@
 //! TCP sockets that listen.
 
+use std::ffi::CStr;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -78,4 +79,28 @@ pub(super) fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     let all: Vec<_> = (bare, port).to_socket_addrs()?.collect();
     let best = all.iter().find(|a| a.is_ipv4()).or(all.first()).copied();
     best.ok_or_else(|| io::Error::from(Errno::EADDRNOTAVAIL))
+}
+
+/// The code that the look-up of a host has failed with, and what it means. The standard library
+/// hands on the meaning alone, at the end of its sentence.
+pub(super) fn lookup_failure(error: &io::Error) -> Option<(i32, String)> {
+    const CODES: [i32; 8] = [
+        libc::EAI_BADFLAGS,
+        libc::EAI_NONAME,
+        libc::EAI_AGAIN,
+        libc::EAI_FAIL,
+        libc::EAI_FAMILY,
+        libc::EAI_SOCKTYPE,
+        libc::EAI_SERVICE,
+        libc::EAI_MEMORY,
+    ];
+    let said = error.to_string();
+    let mut known = CODES.into_iter().map(|code| (code, meaning(code)));
+    known.find(|(_, why)| !why.is_empty() && said.ends_with(why.as_str()))
+}
+
+fn meaning(code: i32) -> String {
+    // SAFETY: an integer in, a text that lives for ever out.
+    let text = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
+    text.to_string_lossy().into_owned()
 }
