@@ -124,7 +124,12 @@ fn hanging_log(ground: &Ground) -> Step {
     scene.order("stopProcess", "a")?;
     scene.becomes("a", "STOPPED", 20)?;
     scene.accounts_for("a", "disk/a.log", &[first, scene.count_of("a")]);
-    scene.ends(&[("n0", "RUNNING"), ("n9", "RUNNING")], &["n*.log", "disk", "fs.pid"], &[])
+    for name in (0..10).map(|number| format!("n{number}")) {
+        scene.order("stopProcess", &name)?;
+        scene.becomes(&name, "STOPPED", 20)?;
+        scene.accounts_for(&name, &format!("{name}.log"), &[scene.count_of(&name)]);
+    }
+    scene.ends(&[("n0", "STOPPED"), ("n9", "STOPPED")], &["n*.log", "disk", "fs.pid"], &[])
 }
 
 fn hanging_main_log(ground: &Ground) -> Step {

@@ -5,7 +5,10 @@ use std::{
     io::Read,
     os::{fd::AsFd, unix::fs::OpenOptionsExt},
     path::Path,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -36,8 +39,8 @@ pub const ROWS: &[Row] = &[
     row("a child's log truncated from outside", log_truncated),
 ];
 
-/// Reads a fifo until told to end; how much came.
-fn drain(fifo: &Path, ends: &AtomicBool, came: &AtomicU64) {
+/// Reads a fifo until told to end; what came.
+fn drain(fifo: &Path, ends: &AtomicBool, came: &Mutex<Vec<u8>>) {
     let mut file = File::options()
         .read(true)
         .custom_flags(nix::libc::O_NONBLOCK)
@@ -47,9 +50,21 @@ fn drain(fifo: &Path, ends: &AtomicBool, came: &AtomicU64) {
     while !ends.load(Ordering::Relaxed) {
         match file.read(&mut buffer) {
             Ok(0) | Err(_) => thread::sleep(Duration::from_millis(5)),
-            Ok(length) => drop(came.fetch_add(length as u64, Ordering::Relaxed)),
+            Ok(length) => came.lock().expect("what came").extend(&buffer[..length]),
         }
     }
+}
+
+/// How many bytes are none of the activity log's lines: those begin with a date, and what counters
+/// write has no dash.
+fn bytes_of_counters(bytes: &[u8]) -> u64 {
+    let (mut rest, mut count) = (bytes, 0);
+    while let Some(dash) = rest.iter().position(|byte| *byte == b'-') {
+        count += dash.saturating_sub("2026".len());
+        let end = rest[dash..].iter().position(|byte| *byte == b'\n');
+        rest = end.map_or(&[], |end| &rest[dash + end + 1..]);
+    }
+    (count + rest.len()) as u64
 }
 
 /// Does something when it is dropped, a panic's way out included.
@@ -70,7 +85,7 @@ fn is_full(fifo: &Path) -> bool {
 }
 
 fn stdout_stalls(ground: &Ground) -> Step {
-    let loud = "command=%(here)s/counter 2000\nstdout_logfile=/dev/stdout\n\
+    let loud = "command=%(here)s/counter 2000 0 %(here)s/%(program_name)s.count\nstdout_logfile=/dev/stdout\n\
          stdout_logfile_maxbytes=0\nstderr_logfile=NONE\nautostart=false\nstartsecs=0";
     let setup = ground.setup();
     let fifo = setup.path("out");
@@ -87,13 +102,13 @@ fn stdout_stalls(ground: &Ground) -> Step {
     let full = || Ok(!scene.answers() || is_full(&fifo));
     scene.until(Wrong::Hangs, "stdout to be full", 60, full)?;
     scene.probed(10)?;
-    let (ends, came) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (ends, came) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         scope.spawn(|| drain(&fifo, &ends, &came));
         let _ends = AtEnd(|| ends.store(true, Ordering::Relaxed));
         scene.lifted();
         scene.heals(Wrong::StaysBroken, "output on stdout", || {
-            Ok(came.load(Ordering::Relaxed) > 100_000)
+            Ok(came.lock().expect("what came").len() > 100_000)
         })?;
         scene.order("startProcess", "guest")?;
         let line = "INFO spawned: 'guest' with pid *";
@@ -113,8 +128,25 @@ fn stdout_stalls(ground: &Ground) -> Step {
         }
         let once = scene.count("ERRO 'loud0' stdout log * can't be written: *");
         ground.expect(Wrong::Repeats, once <= 2, || format!("told {once} times"));
+        let names = ["loud0", "loud1", "loud2"];
+        for name in names {
+            scene.order("stopProcess", name)?;
+            scene.becomes(name, "STOPPED", 20)?;
+        }
+        let written = 9 * names.map(|name| scene.count_of(name)).iter().sum::<u64>();
+        // Each may have ended before it told of its last line.
+        let all = written..=written + 9 * names.len() as u64;
+        let mut figures = String::new();
+        let accounted = scene.heals(Wrong::LosesOutput, "all that was written", || {
+            let there = bytes_of_counters(&came.lock().expect("what came"));
+            let lost = names.map(|name| scene.told_lost(name)).iter().sum::<u64>();
+            figures = format!("{written} bytes written, {there} there, {lost} told to be lost");
+            Ok(all.contains(&(there + lost)))
+        });
+        ground.tell(figures.clone());
+        ground.expect(Wrong::LosesOutput, accounted.is_ok(), || figures);
         scene.ends(
-            &[("loud0", "RUNNING"), ("loud2", "RUNNING")],
+            &names.map(|name| (name, "STOPPED")),
             &["out"],
             &[
                 "processes.log_bytes_lost",

@@ -382,8 +382,14 @@ impl<'a> Scene<'a> {
     /// The lines that a program's lives have written stand in its log and the backups, or are told
     /// to be lost. A life may have ended before it told of its last line.
     pub fn accounts_for(&self, name: &str, log: &str, lives: &[u64]) {
+        self.accounts_for_beside(0, name, log, lives);
+    }
+
+    /// The same where so many bytes stand elsewhere.
+    pub fn accounts_for_beside(&self, elsewhere: u64, name: &str, log: &str, lives: &[u64]) {
         let backups = (1..).map(|n| size(&self.inside(&format!("{log}.{n}"))));
-        let there = size(&self.inside(log)) + backups.take_while(|size| *size > 0).sum::<u64>();
+        let backups = backups.take_while(|size| *size > 0).sum::<u64>();
+        let there = elsewhere + size(&self.inside(log)) + backups;
         let (written, lost) = (9 * lives.iter().sum::<u64>(), self.told_lost(name));
         let figures = format!("{written} bytes written, {there} there, {lost} told to be lost");
         let all = written..=written + 9 * lives.len() as u64;
