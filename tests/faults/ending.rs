@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     os::unix::fs::MetadataExt,
     path::PathBuf,
     thread,
@@ -100,11 +100,16 @@ impl Scene<'_> {
             Ok(watch) => watch,
             Err(why) => return self.ground.unchecked(format!("which files are touched: {why}")),
         };
-        let home = self.d.path("");
+        let (home, temporary) = (self.d.path(""), env::temp_dir());
         let own = |name: &str| OWN.iter().chain(files).any(|pattern| matches(pattern, name));
         let foreign = |path: &&PathBuf| {
-            // What Python keeps of the original's code is not meant.
-            !path.iter().any(|part| part == "__pycache__")
+            // Not meant: what Python keeps of the original's code, and its try whether a file can
+            // be made in a directory for temporary ones.
+            let tried = self.ground.side == Side::Theirs
+                && path.parent() == Some(temporary.as_path())
+                && !path.exists();
+            !tried
+                && !path.iter().any(|part| part == "__pycache__")
                 && !path.strip_prefix(&home).is_ok_and(|name| own(&name.to_string_lossy()))
         };
         for pid in self.killed.iter().chain([&self.d.pid]) {
