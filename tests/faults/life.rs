@@ -9,7 +9,7 @@ use nix::{
 
 use crate::{
     finding::{Step, Wrong, ensure},
-    ground::{Ground, full},
+    ground::{Ground, full, with_disk},
     row::{Row, row},
     scene::Scene,
     support::{Side, alive, all_pids, read},
@@ -114,31 +114,91 @@ fn deaf(ground: &Ground) -> Step {
     scene.ends(&[], &[], &[])
 }
 
+/// A program that can't be executed, and how the activity log names the cause; what the child
+/// itself finds the original tells on the child's stderr alone.
+struct Cause {
+    name: &'static str,
+    command: String,
+    more: String,
+    told: &'static str,
+}
+
 fn not_executable(ground: &Ground) -> Step {
-    let setup = ground.setup();
+    let setup = with_disk(
+        ground.setup().accounts("gone:x:64999:64999::/:/bin/sh\n", ""),
+        "size=64k,noexec",
+    );
     let path = |name: &str| setup.path(name).display().to_string();
     let file = |name: &str, text: &str, mode: u32| {
         fs::write(setup.path(name), text).expect("a file");
         fs::set_permissions(setup.path(name), fs::Permissions::from_mode(mode)).expect("a mode");
         path(name)
     };
-    let commands = [
-        ("missing", path("missing")),
-        ("directory", "/usr".to_owned()),
-        ("forbidden", file("forbidden", "#!/bin/sh\n", 0o644)),
-        ("nothing", file("nothing", "no program", 0o755)),
-        ("homeless", file("homeless", "#!/no/such/interpreter\n", 0o755)),
+    let of = |name, command: String, told| Cause { name, command, more: String::new(), told };
+    std::os::unix::fs::symlink("loop", setup.path("loop")).expect("a link");
+    fs::copy("/bin/sleep", setup.path("busy")).expect("a program");
+    let sleep = || "/bin/sleep 1000".to_owned();
+    // More than one word may have.
+    let large = format!("environment=LARGE=\"{}\"\n", "x".repeat(200_000));
+    let causes = [
+        of("missing", path("missing"), "INFO spawnerr: can't find command '*/missing'"),
+        of("directory", "/usr".to_owned(), "INFO spawnerr: command at '/usr' is a directory"),
+        of(
+            "forbidden",
+            file("forbidden", "#!/bin/sh\n", 0o644),
+            "INFO spawnerr: command at '*/forbidden' is not executable",
+        ),
+        of("noexec", path("disk/sleep"), "INFO spawnerr: no permission to run command '*/sleep'"),
+        of("loop", path("loop"), "INFO spawnerr: can't find command '*/loop'"),
+        of("nothing", file("nothing", "no program", 0o755), "couldn't exec */nothing: ENOEXEC"),
+        of(
+            "homeless",
+            file("homeless", "#!/no/such/interpreter\n", 0o755),
+            "couldn't exec */homeless: ENOENT",
+        ),
+        of("busy", format!("{} 1000", path("busy")), "couldn't exec */busy: ETXTBSY"),
+        Cause { more: large, ..of("large", sleep(), "couldn't exec /bin/sleep: E2BIG") },
+        Cause {
+            more: "directory=/no/such\n".to_owned(),
+            ..of("nowhere", sleep(), "couldn't chdir to /no/such: ENOENT")
+        },
+        Cause {
+            more: "user=gone\nautostart=false\n".to_owned(),
+            ..of("gone", sleep(), "couldn't setuid to 64999: Can't find uid 64999")
+        },
     ];
-    let mut setup = setup;
-    for (name, command) in &commands {
-        let lines = format!("command={command}\nstartretries=1\n{NO_LOGS}");
+    let busy = fs::File::options().append(true).open(setup.path("busy")).expect("a writer");
+    let copy = format!("cp /bin/sleep {}", path("disk/sleep"));
+    let mut setup = setup.prelude(&copy);
+    for Cause { name, command, more, .. } in &causes {
+        let lines = format!("command={command}\n{more}startretries=1\n{NO_LOGS}");
         setup = setup.program(name, &lines);
     }
     let scene = ground.start(setup)?;
-    for (name, _) in &commands {
+    // It is there when the configuration is read, and no more.
+    let list = read(&scene.d.path("passwd"));
+    let list = list.lines().filter(|line| !line.starts_with("gone:"));
+    let list: String = list.map(|line| format!("{line}\n")).collect();
+    fs::write(scene.d.path("passwd"), list).expect("the list of users");
+    scene.order("startProcess", "gone")?;
+    for Cause { name, .. } in &causes {
         scene.becomes(name, "FATAL", 60)?;
     }
-    scene.ends(&[], &[], &["processes.exec_failed", "processes.spawn_failed"])
+    scene.lifted();
+    for Cause { name, told, .. } in &causes {
+        let line = match told.starts_with("couldn't") {
+            true => format!("WARN '{name}' could not be executed: {told}"),
+            false => (*told).to_owned(),
+        };
+        // The first start and one more. Such lines of a child come by themselves.
+        let twice = || Ok(scene.count(&line) == 2);
+        let told = scene.heals(Wrong::Silent, &line, twice);
+        ground.expect(Wrong::Silent, told.is_ok(), || {
+            format!("{} times: {line}", scene.count(&line))
+        });
+    }
+    drop(busy);
+    scene.ends(&[], &["passwd", "group"], &["processes.exec_failed", "processes.spawn_failed"])
 }
 
 fn many(ground: &Ground) -> Step {
