@@ -45,13 +45,14 @@ pub struct Ground<'a> {
     looks: RefCell<Looks>,
     skipped: RefCell<Option<String>>,
     unchecked: RefCell<Vec<String>>,
+    did: RefCell<Option<String>>,
 }
 
 impl<'a> Ground<'a> {
     pub fn new(side: Side, control: &'a Control) -> Ground<'a> {
         assert!(root(), "these tests make namespaces, mounts and limits: run them as root");
-        let (findings, figures, looks, skipped, unchecked) = Default::default();
-        Ground { side, control, findings, figures, looks, skipped, unchecked }
+        let (findings, figures, looks, skipped, unchecked, did) = Default::default();
+        Ground { side, control, findings, figures, looks, skipped, unchecked, did }
     }
 
     /// The daemon beside it.
@@ -74,6 +75,16 @@ impl<'a> Ground<'a> {
     /// A figure for the report.
     pub fn tell(&self, figure: String) {
         self.figures.borrow_mut().push(figure);
+    }
+
+    /// How much of what the row's name says was done this time.
+    pub fn did(&self, what: String) {
+        *self.did.borrow_mut() = Some(what);
+    }
+
+    /// The same, for the table.
+    pub fn done(&self) -> Option<String> {
+        self.did.borrow().clone()
     }
 
     /// Looks that were made.

@@ -51,6 +51,7 @@ fn crashes(ground: &Ground) -> Step {
         (Side::Ours, false) => 300,
         (Side::Ours, true) => 2000,
     };
+    ground.did(format!("{most} crashes"));
     let crasher = format!(
         "#!/bin/sh\nn=$(cat \"$1\" 2>/dev/null || echo 0)\n[ $n -ge {most} ] && exec sleep 1000\n\
          echo $((n + 1)) >\"$1\"\necho crash\nexit 3\n"
@@ -68,7 +69,6 @@ fn crashes(ground: &Ground) -> Step {
     scene.becomes("a", "RUNNING", scene.healed())?;
     let lines = scene.d.read("a.log").lines().count();
     ground.expect(Wrong::LosesOutput, lines == most, || format!("{lines} lines of {most}"));
-    ground.tell(format!("{most} crashes"));
     scene.order("stopProcess", "a")?;
     scene.becomes("a", "STOPPED", scene.healed())?;
     scene.holds_no_more_than(before)?;
@@ -207,6 +207,7 @@ fn many(ground: &Ground) -> Step {
         (Side::Ours, false) => 300,
         (Side::Theirs, false) => 100,
     };
+    ground.did(format!("{count} programs"));
     let setup = ground.setup().supervisord("minfds=8000\nminprocs=2000").program(
         "many",
         &format!(
@@ -227,7 +228,6 @@ fn many(ground: &Ground) -> Step {
             Ok(all.iter().filter(|process| there(process)).count() == count)
         })?;
     }
-    ground.tell(format!("{count} programs"));
     scene.holds_no_more_than(before)?;
     scene.ends(&[], &[], &[])
 }
@@ -305,6 +305,7 @@ fn reused(ground: &Ground) -> Step {
 
 fn orphans(ground: &Ground) -> Step {
     let most = if full() { 5000 } else { 500 };
+    ground.did(format!("{most} orphans"));
     // Each is an orphan at once, and ends soon after.
     let storm = format!(
         "#!/bin/sh\nn=0\nwhile [ $n -lt {most} ]; do\n    ( ( exit 7 ) & )\n    n=$((n+1))\ndone\n\
@@ -343,7 +344,9 @@ fn suspended(ground: &Ground) -> Step {
     scene.calm();
     scene.d.signal(Signal::SIGSTOP);
     // What is measured is how long it is away.
-    std::thread::sleep(std::time::Duration::from_secs(if full() { 30 } else { 3 }));
+    let secs = if full() { 30 } else { 3 };
+    ground.did(format!("{secs} s"));
+    std::thread::sleep(std::time::Duration::from_secs(secs));
     scene.d.signal(Signal::SIGCONT);
     scene.lifted();
     scene.probe();

@@ -70,7 +70,7 @@ fn twenty_hups(ground: &Ground) -> Step {
         thread::sleep(std::time::Duration::from_millis(500));
         Ok(same)
     })?;
-    ground.tell(format!("{} starts", started(&scene.d)));
+    ground.did(format!("{} starts", started(&scene.d)));
     let states: Vec<String> = (0..5).map(|number| format!("a{number}")).collect();
     let states: Vec<(&str, &str)> = states.iter().map(|name| (name.as_str(), "RUNNING")).collect();
     scene.lifted();
@@ -103,7 +103,7 @@ fn hups_in_sequence(ground: &Ground) -> Step {
     scene.probed(3)?;
     let starts = started(&scene.d);
     ground.expect(Wrong::StaysBroken, starts == hups + 1, || format!("{starts} starts"));
-    ground.tell(format!("{starts} starts"));
+    ground.did(format!("{starts} starts"));
     scene.holds_no_more_than(before)?;
     scene.ends(&[("a", "RUNNING")], &[], &[])
 }

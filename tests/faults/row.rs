@@ -102,6 +102,8 @@ struct Report {
     name: &'static str,
     findings: Option<Vec<Finding>>,
     figures: String,
+    /// How much was done, where the name says more.
+    done: Option<String>,
     /// What of it could not be looked at.
     unchecked: Vec<String>,
 }
@@ -109,7 +111,13 @@ struct Report {
 fn report(row: &Row, ground: Ground<'_>) -> Report {
     if row.ours_alone && ground.side == Side::Theirs {
         let figures = "not asked of the original".to_owned();
-        return Report { name: row.name, findings: None, figures, unchecked: Vec::new() };
+        return Report {
+            name: row.name,
+            findings: None,
+            figures,
+            done: None,
+            unchecked: Vec::new(),
+        };
     }
     let begin = Instant::now();
     let ended = catch_unwind(AssertUnwindSafe(|| (row.act)(&ground)));
@@ -124,12 +132,18 @@ fn report(row: &Row, ground: Ground<'_>) -> Report {
         }
     }
     if let Some(figures) = ground.skipped() {
-        return Report { name: row.name, findings: None, figures, unchecked: Vec::new() };
+        return Report {
+            name: row.name,
+            findings: None,
+            figures,
+            done: None,
+            unchecked: Vec::new(),
+        };
     }
     findings.sort_by_key(|finding| finding.wrong);
     let figures = format!("{}, {:.1?} in all", ground.figures(), begin.elapsed());
     let unchecked = ground.all_unchecked();
-    Report { name: row.name, findings: Some(findings), figures, unchecked }
+    Report { name: row.name, findings: Some(findings), figures, done: ground.done(), unchecked }
 }
 
 impl Report {
@@ -142,7 +156,8 @@ impl Report {
             kinds.truncate(1);
         }
         let words: Vec<String> = kinds.iter().map(Wrong::to_string).collect();
-        if words.is_empty() { "stands".to_owned() } else { words.join("; ") }
+        let outcome = if words.is_empty() { "stands".to_owned() } else { words.join("; ") };
+        self.done.iter().fold(outcome, |outcome, done| format!("{outcome} ({done})"))
     }
 
     fn details(&self) -> String {
