@@ -60,6 +60,14 @@ pub const LIST: &[Bettered] = &[
         what: OursAlone("WARN '*' could not be executed: *"),
     },
     Bettered {
+        id: "no-syslog",
+        why: "output for syslog on a machine without it is told to be lost",
+        what: OursAlone(
+            "ERRO the system's log /dev/log can't be written: [Errno 2] No such file or \
+             directory; lines of output for it are lost until it can",
+        ),
+    },
+    Bettered {
         id: "empty-name",
         why: "a section without a name is told",
         what: OursAlone("WARN empty name in section *"),
@@ -81,11 +89,6 @@ pub const LIST: &[Bettered] = &[
             "Error: 'utf-8' codec can't decode byte *",
             "Error: config file is not UTF-8 text (file: '<dir>/c.conf', line: *)",
         ),
-    },
-    Bettered {
-        id: "no-name",
-        why: "a log file without a name is none, and is told as none",
-        what: Instead("std*_logfile <string></string>", "std*_logfile <string>none</string>"),
     },
     Bettered {
         id: "host-name",

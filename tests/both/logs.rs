@@ -45,7 +45,9 @@ fn places() {
             ",
         )
         .file("sub/", "")
-        .env("NAME", "."),
+        .env("NAME", ".")
+        .no_system_log()
+        .bettered("no-syslog"),
         row(
             "a file without a name",
             "
@@ -55,8 +57,7 @@ fn places() {
             stdout_logfile=
             stderr_logfile=%(here)s/a.err
             ",
-        )
-        .bettered("no-name"),
+        ),
         row(
             "stderr into stdout",
             "

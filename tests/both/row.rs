@@ -50,6 +50,7 @@ pub struct Row {
     /// Whether there is a state that does not last.
     pub goes_on: bool,
     accounts: Option<(&'static str, &'static str)>,
+    own_dev: bool,
     prelude: Option<&'static str>,
     /// Names of the probes that report.
     pub probes: Vec<&'static str>,
@@ -130,6 +131,12 @@ impl Row {
         self
     }
 
+    /// The machine has no log.
+    pub fn no_system_log(mut self) -> Row {
+        self.own_dev = true;
+        self
+    }
+
     /// Commands of a shell that then becomes the daemon.
     pub fn prelude(mut self, commands: &'static str) -> Row {
         self.prelude = Some(commands);
@@ -195,6 +202,9 @@ impl Row {
         }
         if let Some((users, groups)) = self.accounts {
             setup = setup.accounts(users, groups);
+        }
+        if self.own_dev {
+            setup = setup.own_dev();
         }
         if let Some(commands) = self.prelude {
             setup = setup.prelude(commands);
