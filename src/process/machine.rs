@@ -37,15 +37,6 @@ const KILL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpawnNumber(pub u64);
 
-/// What was lacking, time and again.
-#[derive(Clone, Debug, Default)]
-struct Lacking {
-    /// Spawns in a row.
-    tries: u32,
-    /// What the last of them said.
-    told: String,
-}
-
 /// Why no child was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpawnFailure {
@@ -165,8 +156,8 @@ pub struct Process {
     backoff: u32,
     /// Where restarts wait, and when they are too many.
     restarts: Restarts,
-    /// Resources were lacking for the last spawns.
-    lacking: Option<Box<Lacking>>,
+    /// Spawns in a row for which resources were lacking.
+    lacking: u32,
     /// An exit is what was asked for.
     killing: bool,
     /// The stop signal waits for the pid.
@@ -191,7 +182,7 @@ impl Process {
             stopped_at: None,
             backoff: 0,
             restarts: Restarts::default(),
-            lacking: None,
+            lacking: 0,
             killing: false,
             stop_unsent: false,
             exit_code: None,
@@ -386,7 +377,7 @@ impl Process {
             Retries::Limited(retries) => i64::from(self.backoff) <= retries,
             Retries::Unlimited => true,
         };
-        allowed || self.lacking.is_some()
+        allowed || self.lacking > 0
     }
 
     fn is_due(&self, now: Now) -> bool {
@@ -417,7 +408,7 @@ impl Process {
     /// By request: earlier restarts no longer count, though failed starts do.
     fn start_anew(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.restarts.forgive();
-        self.lacking = None;
+        self.lacking = 0;
         self.start(now, out);
     }
 
@@ -452,8 +443,9 @@ impl Process {
         self.started = Some(now);
         self.pid = Some(pid);
         self.last_pid = pid;
-        if let Some(lacking) = self.lacking.take().filter(|lacking| lacking.tries > 1) {
-            out.push(Effect::Notice(Notice::LackEnded { tries: lacking.tries }));
+        let tries = std::mem::take(&mut self.lacking);
+        if tries > 1 {
+            out.push(Effect::Notice(Notice::LackEnded { tries }));
         }
         out.push(Effect::Notice(Notice::Spawned { pid }));
     }
@@ -468,17 +460,14 @@ impl Process {
 
     fn fail_spawn(&mut self, now: Now, failure: SpawnFailure, out: &mut Vec<Effect>) {
         self.spawning = false;
-        self.spawn_error = Some(failure.text.clone());
-        let mut lacking = self.lacking.take().unwrap_or_default();
-        // While the same is lacking it is told once, however often it is tried.
-        if !failure.lacks_resources || lacking.told != failure.text {
+        // A lack is told once, however often it is tried and whatever it meets first.
+        if !failure.lacks_resources || self.lacking == 0 {
             out.push(Effect::Notice(Notice::SpawnError(failure.text.clone())));
         }
+        self.spawn_error = Some(failure.text);
         if failure.lacks_resources {
-            lacking.tries = lacking.tries.saturating_add(1);
-            lacking.told = failure.text;
-            let delay = lacking.tries.min(RESOURCE_DELAY_LIMIT);
-            self.lacking = Some(lacking);
+            self.lacking = self.lacking.saturating_add(1);
+            let delay = self.lacking.min(RESOURCE_DELAY_LIMIT);
             self.due = Some(now.mono + Duration::from_secs(u64::from(delay)));
             self.enter(ProcessState::Backoff, false, out);
         } else {
@@ -489,7 +478,7 @@ impl Process {
 
     /// A start has failed.
     fn back_off(&mut self, now: Mono, out: &mut Vec<Effect>) {
-        self.lacking = None;
+        self.lacking = 0;
         self.backoff = self.backoff.saturating_add(1);
         self.wait_for_restart(now, out);
     }
@@ -521,7 +510,7 @@ impl Process {
     fn give_up(&mut self, why: GaveUp, out: &mut Vec<Effect>) {
         self.due = None;
         self.backoff = 0;
-        self.lacking = None;
+        self.lacking = 0;
         self.restarts = Restarts::default();
         self.enter(ProcessState::Fatal, false, out);
         match why {
@@ -546,7 +535,7 @@ impl Process {
         if self.program.restart.reset.is_none() {
             self.restarts.begin_anew();
         }
-        self.lacking = None;
+        self.lacking = 0;
         self.due = None;
         self.enter(ProcessState::Running, false, out);
         let startsecs = self.program.startsecs;
@@ -690,7 +679,7 @@ impl Process {
         if self.program.restart.reset.is_none() {
             self.restarts.begin_anew();
         }
-        self.lacking = None;
+        self.lacking = 0;
         self.exit_code = Some(code);
         if self.state == ProcessState::Starting {
             self.enter(ProcessState::Running, false, out);
