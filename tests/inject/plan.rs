@@ -61,9 +61,11 @@ impl Fault {
         matches!(self.errno, libc::EAGAIN | libc::EINTR)
     }
 
-    /// Something is lacking that may be there again, as no fault of a configuration is.
+    /// Something is lacking that may be there again, as no fault of a configuration is. A look at a
+    /// command needs nothing that could lack: one that fails means that there is none.
     pub fn is_a_lack(&self) -> bool {
-        matches!(self.errno, libc::EINTR | libc::EAGAIN | libc::EMFILE | libc::ENOSPC)
+        let lacks = matches!(self.errno, libc::EAGAIN | libc::EMFILE | libc::ENOSPC);
+        lacks && !matches!(self.call.as_str(), "access" | "stat")
     }
 
     /// Whether it costs something that only the log can tell of: not an answer that its client
