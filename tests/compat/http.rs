@@ -276,6 +276,17 @@ fn a_password_is_required_where_one_is_set() {
     assert_eq!(ask("Authorization: Basic dXNlcjpzZWNyZXQ=\r\n").body, STATE);
 }
 
+/// The status of a page that is not there, for whoever sends these credentials, or none.
+fn ask(mut connection: Connection, word: &str) -> u16 {
+    let header = match word {
+        "" => String::new(),
+        word => format!("authorization: basic {word}\r\n"),
+    };
+    let call = format!("GET /nope HTTP/1.1\r\n{header}\r\n");
+    connection.send(call.as_bytes()).unwrap();
+    connection.receive().unwrap().status()
+}
+
 #[test]
 fn each_listener_has_its_own_credentials() {
     let ports = [(); 3].map(|()| crate::support::free_port());
@@ -291,15 +302,6 @@ fn each_listener_has_its_own_credentials() {
         .start();
     // one:a:b, two:b, one:c
     let words = ["", "b25lOmE6Yg==", "dHdvOmI=", "b25lOmM="];
-    let ask = |mut connection: Connection, word: &str| {
-        let header = match word {
-            "" => String::new(),
-            word => format!("authorization: basic {word}\r\n"),
-        };
-        let call = format!("GET /nope HTTP/1.1\r\n{header}\r\n");
-        connection.send(call.as_bytes()).unwrap();
-        connection.receive().unwrap().status()
-    };
     let tcp = |port: u16| words.map(|word| ask(Connection::tcp(port).unwrap(), word));
     let unix = |name: &str| words.map(|word| ask(Connection::unix(&d.path(name)).unwrap(), word));
     assert_eq!(tcp(ports[0]), [401, 404, 401, 401]);
@@ -331,15 +333,6 @@ fn an_empty_user_name_asks_nobody() {
         .start();
     // Nothing, u and an empty password, u:x
     let words = ["", "dTo=", "dTp4"];
-    let ask = |mut connection: Connection, word: &str| {
-        let header = match word {
-            "" => String::new(),
-            word => format!("authorization: basic {word}\r\n"),
-        };
-        let call = format!("GET /nope HTTP/1.1\r\n{header}\r\n");
-        connection.send(call.as_bytes()).unwrap();
-        connection.receive().unwrap().status()
-    };
     let tcp = |port: u16| words.map(|word| ask(Connection::tcp(port).unwrap(), word));
     assert_eq!(tcp(ports[0]), [404; 3]);
     assert_eq!(tcp(ports[1]), [404; 3]);

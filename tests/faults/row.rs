@@ -111,13 +111,7 @@ struct Report {
 fn report(row: &Row, ground: Ground<'_>) -> Report {
     if row.ours_alone && ground.side == Side::Theirs {
         let figures = "not asked of the original".to_owned();
-        return Report {
-            name: row.name,
-            findings: None,
-            figures,
-            done: None,
-            unchecked: Vec::new(),
-        };
+        return Report::skipped(row, figures);
     }
     let begin = Instant::now();
     let ended = catch_unwind(AssertUnwindSafe(|| (row.act)(&ground)));
@@ -132,13 +126,7 @@ fn report(row: &Row, ground: Ground<'_>) -> Report {
         }
     }
     if let Some(figures) = ground.skipped() {
-        return Report {
-            name: row.name,
-            findings: None,
-            figures,
-            done: None,
-            unchecked: Vec::new(),
-        };
+        return Report::skipped(row, figures);
     }
     findings.sort_by_key(|finding| finding.wrong);
     let figures = format!("{}, {:.1?} in all", ground.figures(), begin.elapsed());
@@ -147,6 +135,11 @@ fn report(row: &Row, ground: Ground<'_>) -> Report {
 }
 
 impl Report {
+    /// Of a row that was not run, and why.
+    fn skipped(row: &Row, figures: String) -> Report {
+        Report { name: row.name, findings: None, figures, done: None, unchecked: Vec::new() }
+    }
+
     /// `stands`, or all kinds of wrong; after a death nothing else counts.
     fn outcome(&self) -> String {
         let Some(findings) = &self.findings else { return "skipped".to_owned() };

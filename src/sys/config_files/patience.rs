@@ -13,6 +13,9 @@ use crate::sys::{pipe, poll};
 /// How long one that is no regular file may take to give all its data.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// One that gives more than this, bytes, never ends.
+const MOST: usize = 16 << 20;
+
 /// How long whoever reads a configuration waits for its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
@@ -26,7 +29,8 @@ pub enum Patience {
 /// Reads a file to its end.
 ///
 /// # Errors
-/// What the system says; `TimedOut` if the data, or whoever writes it, did not come in time.
+/// What the system says; `TimedOut` if the data, or whoever writes it, did not come in time, or
+/// there is no end of it.
 pub fn read(path: &str, patience: Patience) -> io::Result<Vec<u8>> {
     inject::restarted(Call::Open)?;
     match patience {
@@ -57,7 +61,7 @@ fn read_as_it_comes(open: &File, limit: Duration) -> io::Result<Vec<u8>> {
     let (mut data, mut piece) = (Vec::new(), [0; 4096]);
     loop {
         let left = limit.saturating_sub(began.elapsed());
-        if left.is_zero() {
+        if left.is_zero() || data.len() > MOST {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody writes it to the end"));
         }
         if poll::poll(&mut [poll::entry(open.as_raw_fd(), poll::IN)], Some(left))? == 0 {
@@ -110,6 +114,14 @@ mod tests {
         writer.write_all(b"[a]\n").unwrap();
         let told = read_within(&path, Duration::from_millis(50)).unwrap_err();
         assert_eq!(told.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn one_that_gives_without_end_is_given_up_before_it_fills_the_memory() {
+        let begun = Instant::now();
+        let told = read_within("/dev/zero", LONG).unwrap_err();
+        assert_eq!(told.kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() < LONG);
     }
 
     #[test]
