@@ -286,6 +286,9 @@ impl Ready {
         signals::block_all();
         match self.start() {
             Ok(serving) => {
+                // Whoever serves owns them now: what a restart leaves behind is closed.
+                self.listeners.clear();
+                self.state_file = None;
                 if let Some(parent) = self.parent.take() {
                     parent.ready();
                 }

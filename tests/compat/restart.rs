@@ -47,6 +47,40 @@ fn a_listener_moves_to_another_host_on_its_port() {
     }
 }
 
+/// The listener and the file of the first configuration, not only those of later ones.
+#[test]
+fn what_a_restart_leaves_is_closed() {
+    let ports = [(); 3].map(|()| free_port());
+    let d = Setup::new()
+        .section(&format!("[inet_http_server]\nport=127.0.0.1:{}\n", ports[0]))
+        .supervisord("on_leftover=kill\nstate_file=%(here)s/state0")
+        .program("a", SLEEP)
+        .start();
+    d.wait_state("a", "RUNNING", 15);
+    // Two that listen, and a pair that signals come by on ours; no client's.
+    let sockets = if Side::under_test() == Side::Ours { 4 } else { 2 };
+    let wait_closed = |state: &str| {
+        wait_for("what is closed", 15, || {
+            let entries = fs::read_dir(format!("/proc/{}/fd", d.pid)).unwrap().flatten();
+            let targets = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
+            let targets: Vec<String> = targets.map(|path| path.display().to_string()).collect();
+            let count = |part: &str| targets.iter().filter(|target| target.contains(part)).count();
+            let states = if Side::under_test() == Side::Ours { 1 } else { 0 };
+            (count("socket:") == sockets && count("/state") == states && count(state) == states)
+                .then_some(())
+        });
+    };
+    wait_closed("/state0");
+    for (at, pair) in ports.windows(2).enumerate() {
+        d.edit(&pair[0].to_string(), &pair[1].to_string());
+        d.edit(&format!("/state{at}"), &format!("/state{}", at + 1));
+        d.signal(Signal::SIGHUP);
+        d.has_count(STARTED, at + 2);
+        d.wait_state("a", "RUNNING", 15);
+        wait_closed(&format!("/state{}", at + 1));
+    }
+}
+
 #[test]
 fn a_second_hup_reads_the_file_once_more() {
     let stubborn = "#!/bin/sh\ntrap '' TERM\necho up\nwhile :; do sleep 0.1; done\n";
