@@ -25,6 +25,8 @@ pub enum OfProcess {
     ExecFailed,
     /// The child's thread had a defect.
     ThreadPanicked,
+    /// The system refused a signal to the child.
+    SignalRefused,
     /// Its log could no more be written.
     LogFailed,
     /// Bytes of output that are in no log.
@@ -71,6 +73,7 @@ impl OfProcess {
         (OfProcess::ThreadRefused, "thread_refused"),
         (OfProcess::ExecFailed, "exec_failed"),
         (OfProcess::ThreadPanicked, "thread_panicked"),
+        (OfProcess::SignalRefused, "signal_refused"),
         (OfProcess::LogFailed, "log_failed"),
         (OfProcess::LogBytesLost, "log_bytes_lost"),
         (OfProcess::RotationFailed, "rotation_failed"),

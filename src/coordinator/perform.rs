@@ -134,10 +134,14 @@ impl Coordinator<'_> {
     /// Children of processes that are about to be forgotten: those of UNKNOWN ones, which could not
     /// be signalled when they were to stop. They must not run on beside whoever is started next.
     fn end_unknown(&self, forgotten: &[ProcessId]) {
-        for (pid, _) in self.by_pid.iter().filter(|(_, process)| forgotten.contains(process)) {
+        let forgotten = |(_, process): &(&i32, &ProcessId)| forgotten.contains(process);
+        for (pid, process) in self.by_pid.iter().filter(forgotten) {
             let why = match signals::send(*pid, signal::KILL, Scope::Group) {
                 Ok(()) => "it is killed".to_owned(),
-                Err(error) => format!("it runs on: {}", errno::described(&error)),
+                Err(error) => {
+                    self.count_of(*process, OfProcess::SignalRefused);
+                    format!("it runs on: {}", errno::described(&error))
+                }
             };
             let text = format!("pid {pid}, which could not be stopped, is forgotten; {why}");
             self.log(LogLevel::Warn, &text);
@@ -156,6 +160,10 @@ impl Coordinator<'_> {
             machine::Effect::Notice(notice) => {
                 let pid = match notice {
                     Notice::Spawned { pid } => Some(pid),
+                    Notice::SignalRefused { .. } => {
+                        self.count_of(id, OfProcess::SignalRefused);
+                        None
+                    }
                     _ => None,
                 };
                 if let Some(pid) = pid {
