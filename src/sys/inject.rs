@@ -13,7 +13,8 @@
 //! | `call` | a name of [`Call`], in small letters, or `any` |
 //! | `n` | the number of the call that fails, of those that fit, from 1; 0: none does |
 //! | `errno` | its number |
-//! | `for` | `once`; `ever`: this kind of call fails in this kind of thread from then on |
+//! | `for` | `once`; `ever`: this kind of call fails in this kind of thread from then on; `torn`: it takes half of what it is given, if it takes data |
+//! | `then` | the number of a later call that fails, too, of those that the same thread makes after it, from 1; 0: none does |
 //! | `kill` | `before`: the daemon is killed in place of the call; `after`: in place of the next one of that thread |
 //! | `lift` | a path: once it exists, no call fails any more |
 //! | `report` | a file that is told what failed, and at the end how many calls there were |
@@ -72,9 +73,9 @@ pub enum Call {
 }
 
 #[cfg(debug_assertions)]
-pub use self::armed::{arm, fail, finish, restarted};
+pub use self::armed::{arm, fail, finish, part, restarted};
 #[cfg(not(debug_assertions))]
-pub use self::never::{arm, fail, finish, restarted};
+pub use self::never::{arm, fail, finish, part, restarted};
 
 /// What release builds have.
 #[cfg(not(debug_assertions))]
@@ -98,6 +99,15 @@ mod never {
     #[inline(always)]
     pub const fn restarted(_: Call) -> io::Result<()> {
         Ok(())
+    }
+
+    /// All of it is taken.
+    ///
+    /// # Errors
+    /// None.
+    #[inline(always)]
+    pub const fn part(_: Call, len: usize) -> io::Result<usize> {
+        Ok(len)
     }
 
     /// Nothing is read.

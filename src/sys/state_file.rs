@@ -180,7 +180,7 @@ impl StateFile {
     /// What the system says.
     pub fn reserve(self: &Arc<Self>) -> io::Result<Place> {
         // Not in the lock: a disk that hangs must not make those wait who have their lines.
-        if self.is_gone() {
+        if self.is_gone()? {
             self.restore()?;
         }
         let mut state = self.state();
@@ -199,7 +199,7 @@ impl StateFile {
     /// If somebody has removed it (what cleans /tmp, say): makes it anew, with what it said.
     fn restore(&self) -> io::Result<()> {
         let mut state = self.state();
-        if !self.is_gone() {
+        if !self.is_gone()? {
             // Another has done it.
             return Ok(());
         }
@@ -209,14 +209,23 @@ impl StateFile {
         inject::restarted(Call::Open)?;
         let file = seats::out_of_the_way(options().create_new(true).open(&self.path)?);
         pidfile::lock(&file);
-        write(&file, text.get(..length).unwrap_or_default(), 0)?;
+        write(&file, text.get(..length).unwrap_or_default(), 0).inspect_err(|_| {
+            // It would be taken for the state file.
+            let _ = file::remove(&self.path);
+        })?;
         state.file = Arc::new(file);
         Ok(())
     }
 
-    fn is_gone(&self) -> bool {
-        let looked = inject::fail(Call::Stat).and_then(|()| fs::symlink_metadata(&self.path));
-        looked.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    /// Whether no name leads to it any more, nor to another. Where this user may not look, nobody
+    /// could make it anew either.
+    fn is_gone(&self) -> io::Result<bool> {
+        match inject::restarted(Call::Stat).and_then(|()| fs::symlink_metadata(&self.path)) {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -232,8 +241,25 @@ fn options() -> OpenOptions {
 }
 
 fn write(file: &File, text: &[u8], offset: u64) -> io::Result<()> {
-    inject::restarted(Call::Write)?;
-    file.write_all_at(text, offset)
+    let (mut left, mut offset) = (text, offset);
+    while !left.is_empty() {
+        match write_once(file, left, offset) {
+            Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero)),
+            Ok(written) => {
+                left = left.get(written..).unwrap_or_default();
+                offset = offset.saturating_add(written as u64);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg_attr(debug_assertions, track_caller)]
+fn write_once(file: &File, data: &[u8], offset: u64) -> io::Result<usize> {
+    let taken = inject::part(Call::Write, data.len())?;
+    file.write_at(data.get(..taken).unwrap_or(data), offset)
 }
 
 /// A line's place, for one child. Dropped, once the child was reaped, it is free for another.

@@ -51,20 +51,20 @@ impl Way {
     }
 
     fn write(&self, fd: RawFd, data: &[u8]) -> io::Result<usize> {
+        if let Way::Own(file) = self {
+            return super::pipe::write(file, data);
+        }
+        let taken = inject::part(Call::Write, data.len())?;
+        let data = data.get(..taken).unwrap_or(data);
         let (start, len) = (data.as_ptr().cast(), data.len());
         let written = match self {
-            Way::Own(file) => return super::pipe::write(file, data),
             Way::Socket => {
-                inject::fail(Call::Write)?;
                 let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
                 // SAFETY: pointer and length of one slice.
                 unsafe { libc::send(fd, start, len, flags) }
             }
-            Way::Shared => {
-                inject::fail(Call::Write)?;
-                // SAFETY: pointer and length of one slice.
-                unsafe { libc::write(fd, start, len) }
-            }
+            // SAFETY: pointer and length of one slice.
+            Way::Own(_) | Way::Shared => unsafe { libc::write(fd, start, len) },
         };
         usize::try_from(written).map_err(|_| io::Error::last_os_error())
     }

@@ -1,11 +1,11 @@
 //! Faults below the shell: a system call of the daemon fails on purpose, once or from then on, and
 //! the daemon lives on, says so, and is as configured again when the fault is gone.
 //!
-//! A sample by default; `MINDER_FULL=1` tries every call of every scenario, some 40,000 faults in an
-//! hour or two. `MINDER_SEED` chooses another sample, `MINDER_INJECT_SECS` how long it takes,
+//! A sample by default; `MINDER_FULL=1` tries every call of every scenario, which takes an hour or
+//! two. `MINDER_SEED` chooses another sample, `MINDER_INJECT_SECS` how long it takes,
 //! `MINDER_INJECT_DAEMONS` how many run at a time;
 //! `MINDER_INJECT_ONLY=output/child/write/3/ENOSPC/once` is a single fault, or all whose names begin
-//! so.
+//! so; `*` stands for any word of a name.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -74,10 +74,10 @@ fn ordered(all: Vec<Fault>, seed: u64) -> Vec<Fault> {
     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut all = all;
     chance.shuffle(&mut all);
-    let mut seen = BTreeMap::<(String, String, usize), usize>::new();
+    let mut seen = BTreeMap::<_, usize>::new();
     all.sort_by_cached_key(|fault| {
-        let times =
-            seen.entry((fault.thread.clone(), fault.call.clone(), fault.scenario)).or_default();
+        let kind = (fault.thread.clone(), fault.call.clone(), fault.scenario, fault.lasts);
+        let times = seen.entry(kind).or_default();
         *times += 1;
         *times
     });
@@ -117,7 +117,7 @@ fn a_call_that_fails_costs_no_more_than_itself() {
     all.sort();
     all.extend(single);
     if let Some(only) = &only {
-        all.retain(|fault| fault.shown().starts_with(only.as_str()));
+        all.retain(|fault| fault.is_of(only));
     }
     let mut all = ordered(all, seed);
     if only.is_none() {

@@ -1,5 +1,7 @@
 //! Which calls are made to fail, and how.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::scenario::{ALL, Scenario};
 
 /// The errors, by number; what the kernel may say of one call or another.
@@ -14,6 +16,28 @@ pub const ERRORS: [(i32, &str); 8] = [
     (libc::EACCES, "EACCES"),
 ];
 
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lasts {
+    Once,
+    /// And its like from then on.
+    Ever,
+    /// It takes half of its data, and the next call of that thread fails.
+    Torn,
+    /// It fails, and so does a later one of that thread: the next is 1.
+    Then(u8),
+}
+
+/// As they are written in names.
+const LASTS: [(Lasts, &str); 6] = [
+    (Lasts::Once, "once"),
+    (Lasts::Ever, "ever"),
+    (Lasts::Torn, "torn"),
+    (Lasts::Then(1), "then1"),
+    (Lasts::Then(2), "then2"),
+    (Lasts::Then(3), "then3"),
+];
+
 /// A call that fails: the n-th of its kind in its kind of thread.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
@@ -22,21 +46,26 @@ pub struct Fault {
     pub call: String,
     pub n: usize,
     pub errno: i32,
-    pub ever: bool,
+    pub lasts: Lasts,
 }
 
 impl Fault {
     /// For `MINDER_INJECT`.
     pub fn order(&self) -> String {
-        let Fault { thread, call, n, errno, ever, .. } = self;
-        let time = if *ever { "ever" } else { "once" };
+        let Fault { thread, call, n, errno, lasts, .. } = self;
+        let time = match lasts {
+            Lasts::Once => "once".to_owned(),
+            Lasts::Ever => "ever".to_owned(),
+            Lasts::Torn => "torn,then=1".to_owned(),
+            Lasts::Then(later) => format!("once,then={later}"),
+        };
         format!("thread={thread},call={call},n={n},errno={errno},for={time}")
     }
 
     /// For whoever looks at a failure, and for `MINDER_INJECT_ONLY`.
     pub fn shown(&self) -> String {
         let error = ERRORS.iter().find(|(number, _)| *number == self.errno).map_or("?", |e| e.1);
-        let time = if self.ever { "ever" } else { "once" };
+        let time = LASTS.iter().find(|(known, _)| *known == self.lasts).map_or("?", |e| e.1);
         let Fault { scenario, thread, call, n, .. } = self;
         format!("{}/{thread}/{call}/{n}/{error}/{time}", ALL[*scenario].name)
     }
@@ -51,8 +80,20 @@ impl Fault {
             call: call.to_owned(),
             n: n.parse().ok()?,
             errno: ERRORS.iter().find(|(_, known)| *known == error)?.0,
-            ever: time == "ever",
+            lasts: LASTS.iter().find(|(_, known)| *known == time)?.0,
         })
+    }
+
+    /// Whether its name begins with these words; `*` is any.
+    pub fn is_of(&self, words: &str) -> bool {
+        let name = self.shown();
+        let mut parts = name.split('/');
+        words.split('/').all(|word| parts.next().is_some_and(|part| word == "*" || word == part))
+    }
+
+    /// Whether it goes on until it is lifted.
+    pub fn ever(&self) -> bool {
+        self.lasts == Lasts::Ever
     }
 
     /// The kernel says that it is ready and then that it is not, again and again: whoever asks it
@@ -107,17 +148,26 @@ impl Fault {
             }
             "files" => matches!(self.call.as_str(), "bind" | "listen" | "open" | "socket"),
             "http" => self.call == "thread",
-            "log" => self.call == "rename" || (self.call == "write" && !self.ever),
+            "log" => self.call == "rename" || (self.call == "write" && !self.ever()),
             _ => false,
         }
     }
 
-    /// Whether a line tells of it, where one should.
-    pub fn is_told(&self, hit: &str, log: &str, errors: &str) -> bool {
+    /// Whether a line should tell of it.
+    pub fn is_worth_a_line(&self, hit: &str) -> bool {
         // An interrupted call is made again; a missing file may be missing.
-        if hit.is_empty() || self.lies() || self.errno == libc::ENOENT || !self.must_be_told(hit) {
-            return true;
-        }
+        let is_harmless = self.lies() || self.errno == libc::ENOENT;
+        !hit.is_empty() && !is_harmless && self.must_be_told(hit)
+    }
+
+    /// Whether a counter should have it: what a file of the configuration lacks has its line, and
+    /// no other cost than what that says.
+    pub fn is_worth_a_number(&self, hit: &str) -> bool {
+        self.is_worth_a_line(hit) && self.thread != "files"
+    }
+
+    /// Whether a line tells of an error.
+    pub fn is_told(log: &str, errors: &str) -> bool {
         let words = [
             "can't",
             "could not",
@@ -134,7 +184,7 @@ impl Fault {
 }
 
 /// Faults that the daemon did not get over once; tried each time.
-const FOUND: [&str; 9] = [
+const FOUND: [&str; 10] = [
     // A zombie that nobody looked for again, and a restart that waited for it.
     "reload/daemon/wait/1/EPIPE/ever",
     // A thread that did not wait, and one that took an error for the end of the output.
@@ -150,6 +200,8 @@ const FOUND: [&str; 9] = [
     "start/child/resolve/2/EIO/once",
     // A stdin that was closed in silence.
     "output/child/write/1/EIO/once",
+    // A listener that a restart left, and that lived on.
+    "restart/daemon/unlink/1/ENOSPC/then1",
 ];
 
 /// The same as faults.
@@ -175,30 +227,39 @@ impl Chance {
     }
 }
 
-/// All faults of a scenario, from what a run without any has told of its calls.
+/// All faults of a scenario, from what a run without any has told of its calls. What is done about
+/// a failed call depends on where it is made: there a second one fails, too, once for each place.
 pub fn faults(scenario: &Scenario, report: &str) -> Vec<Fault> {
     let place = ALL.iter().position(|known| known.name == scenario.name).expect("a known one");
-    let mut counts = std::collections::BTreeMap::<(&str, &str), usize>::new();
-    for line in report.lines().filter_map(|line| line.strip_prefix("call ")) {
-        let mut words = line.split(' ');
-        if let (Some(thread), Some(call)) = (words.next(), words.next()) {
-            *counts.entry((thread, call)).or_default() += 1;
-        }
-    }
+    let mut counts = BTreeMap::<(&str, &str), usize>::new();
+    let mut places = BTreeSet::new();
     let mut all = Vec::new();
-    for ((thread, call), count) in counts {
-        for n in 1..=count {
-            for (errno, _) in ERRORS {
-                for ever in [false, true] {
+    for line in report.lines().filter_map(|line| line.strip_prefix("call ")) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [thread, call, at] = words[..] else { continue };
+        let n = counts.entry((thread, call)).or_default();
+        *n += 1;
+        let is_new = places.insert((thread, call, at));
+        for (errno, _) in ERRORS {
+            for (lasts, _) in LASTS {
+                let wanted = match lasts {
+                    Lasts::Once => true,
                     // Nobody looks for what he was not told of.
-                    if ever && call == "wake" {
-                        continue;
-                    }
+                    Lasts::Ever => call != "wake",
+                    Lasts::Torn => takes_data(call, at),
+                    Lasts::Then(_) => is_new,
+                };
+                if wanted {
                     let (thread, call) = (thread.to_owned(), call.to_owned());
-                    all.push(Fault { scenario: place, thread, call, n, errno, ever });
+                    all.push(Fault { scenario: place, thread, call, n: *n, errno, lasts });
                 }
             }
         }
     }
     all
+}
+
+/// Whether the call may take a part of its data: a datagram goes whole or not at all.
+fn takes_data(call: &str, at: &str) -> bool {
+    matches!(call, "write" | "send") && !at.contains("syslog.rs")
 }

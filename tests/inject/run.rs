@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -16,11 +17,11 @@ use nix::{
 
 use crate::{
     client,
-    plan::Fault,
+    plan::{Fault, Lasts},
     scenario::Scenario,
     support::{
         MARK, Scratch, Side, all_pids, free_port, kill_marked, marked, process_stat, read,
-        rpc::{members, scalar},
+        rpc::{members, numbers, scalar},
         system_log::{SystemLog, in_place_of_dev},
         write_script,
     },
@@ -57,7 +58,7 @@ pub struct Run {
 impl Run {
     /// Starts it; the fault may strike from the moment that start-up is done.
     pub fn start(scenario: &Scenario, order: &str) -> Run {
-        // Others may take the port before the daemon does.
+        // Others may have the port.
         let mut tries = (0..5).map(|_| Run::try_start(scenario, order));
         let mut why = String::new();
         tries
@@ -67,7 +68,7 @@ impl Run {
 
     fn try_start(scenario: &Scenario, order: &str) -> Result<Run, String> {
         let scratch = Scratch::new();
-        let port = free_port();
+        let port = take_port();
         let dir = scratch.path();
         for (name, text) in scenario.scripts {
             write_script(&dir.join(name), text);
@@ -182,13 +183,13 @@ impl Run {
     pub fn play(&mut self, scenario: &Scenario, fault: Option<&Fault>) -> Result<(), String> {
         (scenario.act)(self);
         self.acted = self.read("report");
-        if fault.is_some_and(|fault| fault.ever) {
+        if fault.is_some_and(Fault::ever) {
             let until = self.began + LASTS;
             thread::sleep(until.saturating_duration_since(Instant::now()));
         }
         fs::write(self.path("lift"), "").map_err(|error| error.to_string())?;
         if !scenario.ends {
-            let unknown = fault.is_some_and(|fault| fault.call == "kill");
+            let unknown = self.failed("kill") > 0;
             // What only lacked for a while is tried again by itself.
             let may_help = scenario.asks || unknown || !fault.is_some_and(Fault::is_a_lack);
             self.wait("recovery", RECOVERY, |run| {
@@ -198,7 +199,8 @@ impl Run {
                 }
                 recovered
             })?;
-            if !fault.is_some_and(|fault| fault.ever && fault.call == "kill") {
+            self.look_at_counters(fault)?;
+            if !self.can_not_kill(fault) {
                 self.wait("no stranger", RECOVERY, Run::has_no_stranger)?;
             }
         }
@@ -285,7 +287,7 @@ impl Run {
         }
         let mark = format!("{MARK}={}", self.scratch.path().display());
         // Who can't be signalled can't be ended.
-        let spared = fault.is_some_and(|fault| fault.ever && fault.call == "kill");
+        let spared = self.can_not_kill(fault);
         // One that was killed last may need a moment more.
         let mut left = marked(&mark);
         while !left.is_empty() && !spared && Instant::now() < deadline {
@@ -296,7 +298,7 @@ impl Run {
             return Err(format!("children are left: {left:?}"));
         }
         // A call that never succeeds may be made again and again.
-        let lies = fault.is_some_and(|fault| fault.ever && fault.lies());
+        let lies = fault.is_some_and(|fault| fault.ever() && fault.lies());
         if cpu > CPU && !lies {
             return Err(format!("{cpu:?} of a processor were used"));
         }
@@ -320,18 +322,56 @@ impl Run {
         if lines > LINES {
             return Err(format!("{lines} lines were logged"));
         }
-        match fault {
-            Some(fault) if !fault.is_told(&self.hit(), &log, &errors) => {
-                Err("nothing tells of the fault".to_owned())
-            }
-            _ => Ok(()),
+        let due = fault.is_some_and(|fault| fault.is_worth_a_line(&self.hit()));
+        if due && self.is_whole(fault) && !Fault::is_told(&log, &errors) {
+            return Err("nothing tells of the fault".to_owned());
         }
+        Ok(())
+    }
+
+    /// Whether all failed that was to: the fault may be lifted before the second call, and one that
+    /// took a part has taken the rest then.
+    fn is_whole(&self, fault: Option<&Fault>) -> bool {
+        let torn = fault.is_some_and(|fault| fault.lasts == Lasts::Torn);
+        !torn || self.read("report").lines().any(|line| line.starts_with("then "))
+    }
+
+    /// What costs something is counted.
+    fn look_at_counters(&self, fault: Option<&Fault>) -> Result<(), String> {
+        let due = fault.is_some_and(|fault| fault.is_worth_a_number(&self.hit()));
+        if !due || !self.is_whole(fault) {
+            return Ok(());
+        }
+        let answer = self.call("minder.getCounters", "").map_err(|error| error.to_string())?;
+        let all = ["daemon", "processes", "events", "activity_log", "http"];
+        let numbers = all.iter().filter_map(|part| numbers(&answer, part)).flatten();
+        let what_is_well = ["spawned", "restarted"];
+        let mut bad = numbers.filter(|(name, _)| !what_is_well.contains(&name.as_str()));
+        if bad.any(|(_, number)| number > 0.0) {
+            return Ok(());
+        }
+        Err(format!("nothing counts the fault: {answer}"))
     }
 
     /// What failed: `child write src/log/rotating.rs:1:2`; empty if nothing did.
     pub fn hit(&self) -> String {
         let report = self.read("report");
         report.lines().find_map(|line| line.strip_prefix("failed ")).unwrap_or("").to_owned()
+    }
+
+    /// Whether a signal was refused and refused again: such a process lives on.
+    fn can_not_kill(&self, fault: Option<&Fault>) -> bool {
+        self.failed("kill") > 1 || fault.is_some_and(|fault| fault.ever() && fault.call == "kill")
+    }
+
+    /// How many calls of this kind failed by themselves.
+    fn failed(&self, call: &str) -> usize {
+        let report = self.read("report");
+        let failed = |line: &str| {
+            let mut words = line.split(' ');
+            matches!(words.next(), Some("failed" | "then")) && words.nth(1) == Some(call)
+        };
+        report.lines().filter(|line| failed(line)).count()
     }
 
     /// What there is to know of a run that went wrong.
@@ -345,11 +385,20 @@ impl Run {
     }
 }
 
+/// Ports of daemons that have ended: each costs the test a descriptor.
+static PORTS: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+
+fn take_port() -> u16 {
+    let known = PORTS.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    known.unwrap_or_else(free_port)
+}
+
 impl Drop for Run {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
         kill_marked(self.scratch.path());
+        PORTS.lock().unwrap_or_else(PoisonError::into_inner).push(self.port);
         let _ = io::stderr().flush();
     }
 }

@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use crate::{
     client,
     run::{Run, config, value},
+    support::rpc::members,
 };
 
 /// A life of a daemon.
@@ -246,11 +247,22 @@ pub const ALL: [Scenario; 17] = [
         act: |run| {
             run.await_soon(|run| run.path("f.sock").exists());
             let _ = run.call_for("supervisor.stopProcess", "fast");
+            // Somebody tidies up what children are written down in.
+            let _ = fs::remove_file(run.path("d.pid.children"));
             let _ = run.call_for("supervisor.startProcess", "fast");
         },
-        recovered: |run| match std::os::unix::net::UnixStream::connect(run.path("f.sock")) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("f.sock: {error}")),
+        recovered: |run| {
+            if let Err(error) = std::os::unix::net::UnixStream::connect(run.path("f.sock")) {
+                return Err(format!("f.sock: {error}"));
+            }
+            let info = run.call_for("supervisor.getProcessInfo", "fast");
+            let pids = info.map(|info| members(&info, "pid")).unwrap_or_default();
+            let (pid, state) = (pids.concat(), run.read("d.pid.children"));
+            // One that could not be stopped was written down in what is gone.
+            let is_old = run.read("activity.log").matches("spawned: 'fast'").count() < 2;
+            let is_known =
+                is_old || state.lines().any(|line| line.split_whitespace().any(|word| word == pid));
+            if is_known { Ok(()) } else { Err(format!("{pid} is not written down: {state}")) }
         },
         ..PLAIN
     },

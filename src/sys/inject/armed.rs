@@ -47,6 +47,17 @@ enum Kill {
     After,
 }
 
+/// How the call fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Lasts {
+    #[default]
+    Once,
+    /// And its like from then on.
+    Ever,
+    /// It takes a part of its data, the lesser half.
+    Torn,
+}
+
 #[derive(Debug, Default)]
 struct Order {
     thread: Option<Kind>,
@@ -54,11 +65,23 @@ struct Order {
     call: Option<String>,
     n: u64,
     errno: i32,
-    ever: bool,
+    lasts: Lasts,
+    then: u64,
     kill: Option<Kill>,
     lift: Option<PathBuf>,
     report: Option<File>,
     trace: bool,
+}
+
+/// What becomes of a call.
+#[derive(Debug)]
+enum Verdict {
+    /// It is made.
+    Done,
+    /// It is made with a part of its data.
+    Torn,
+    /// It is not made.
+    Fails(io::Error),
 }
 
 #[derive(Debug)]
@@ -79,6 +102,8 @@ thread_local! {
     static INTERRUPTED: Cell<bool> = const { Cell::new(false) };
     /// The daemon dies at the next call.
     static CONDEMNED: Cell<bool> = const { Cell::new(false) };
+    /// The number of calls to the one that fails, too.
+    static UNTIL: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Reads the order, once: start-up is done. Calls count from here on.
@@ -118,7 +143,25 @@ pub fn finish() {
 pub fn fail(call: Call) -> io::Result<()> {
     match ARMED.get() {
         None => Ok(()),
-        Some(armed) => armed.judge(call, kind(), Location::caller()),
+        Some(armed) => match armed.judge(call, kind(), Location::caller()) {
+            Verdict::Fails(error) => Err(error),
+            Verdict::Done | Verdict::Torn => Ok(()),
+        },
+    }
+}
+
+/// As [`fail`], for a call that takes data: how many of its `len` bytes it may take.
+///
+/// # Errors
+/// The order's, in place of the call.
+#[track_caller]
+pub fn part(call: Call, len: usize) -> io::Result<usize> {
+    let Some(armed) = ARMED.get() else { return Ok(len) };
+    match armed.judge(call, kind(), Location::caller()) {
+        Verdict::Fails(error) => Err(error),
+        // To take nothing would be another kind of answer.
+        Verdict::Torn if len > 1 => Ok(len / 2),
+        Verdict::Torn | Verdict::Done => Ok(len),
     }
 }
 
@@ -150,8 +193,10 @@ impl Order {
                 ("call", name) => order.call = Some(name.to_owned()),
                 ("n", _) => order.n = number()?,
                 ("errno", _) => order.errno = i32::try_from(number()?).unwrap_or(libc::EIO),
-                ("for", "once") => order.ever = false,
-                ("for", "ever") => order.ever = true,
+                ("for", "once") => order.lasts = Lasts::Once,
+                ("for", "ever") => order.lasts = Lasts::Ever,
+                ("for", "torn") => order.lasts = Lasts::Torn,
+                ("then", _) => order.then = number()?,
                 ("kill", "before") => order.kill = Some(Kill::Before),
                 ("kill", "after") => order.kill = Some(Kill::After),
                 ("lift", path) => order.lift = Some(PathBuf::from(path)),
@@ -173,7 +218,7 @@ impl Order {
 }
 
 impl Armed {
-    fn judge(&self, call: Call, kind: Kind, at: &Location<'_>) -> io::Result<()> {
+    fn judge(&self, call: Call, kind: Kind, at: &Location<'_>) -> Verdict {
         let order = &self.order;
         if let Some(count) = self.counts.get(kind as usize) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -182,29 +227,43 @@ impl Armed {
         if order.trace {
             self.tell(format_args!("call {who} {} {at}", name_of(call)));
         }
-        let is_it =
-            order.fits(call, kind) && self.fitting.fetch_add(1, Ordering::Relaxed) + 1 == order.n;
+        let is_it = order.fits(call, kind)
+            && self.fitting.fetch_add(1, Ordering::Relaxed) + 1 == order.n
+            && !self.is_lifted();
         if CONDEMNED.get() || (is_it && order.kill == Some(Kill::Before)) {
             self.tell(format_args!("killed {who} {} {at}", name_of(call)));
             die();
         }
         if is_it && order.kill == Some(Kill::After) {
             CONDEMNED.set(true);
-            return Ok(());
+            return Verdict::Done;
         }
+        let error = || Verdict::Fails(io::Error::from_raw_os_error(order.errno));
         if is_it {
             self.tell(format_args!("failed {who} {} {at}", name_of(call)));
-            if order.ever {
+            UNTIL.set(order.then);
+            if order.lasts == Lasts::Ever {
                 let [failing, whose] = &self.failing;
                 whose.store(kind as u8, Ordering::Relaxed);
                 failing.store(call as u8, Ordering::Release);
             }
-            return Err(io::Error::from_raw_os_error(order.errno));
+            return if order.lasts == Lasts::Torn { Verdict::Torn } else { error() };
         }
         if self.fails_on(call, kind) {
-            return Err(io::Error::from_raw_os_error(order.errno));
+            return error();
         }
-        Ok(())
+        if self.fails_then() {
+            self.tell(format_args!("then {who} {} {at}", name_of(call)));
+            return error();
+        }
+        Verdict::Done
+    }
+
+    /// Whether this is the call behind the one that failed that fails, too.
+    fn fails_then(&self) -> bool {
+        let left = UNTIL.get();
+        UNTIL.set(left.saturating_sub(1));
+        left == 1 && !self.is_lifted()
     }
 
     /// Whether the fault lasts and is this call's.
@@ -285,8 +344,9 @@ mod tests {
     fn errors(armed: &Armed, calls: &[(Call, Kind)]) -> Vec<i32> {
         let at = Location::caller();
         let judge = |(call, kind): &(Call, Kind)| match armed.judge(*call, *kind, at) {
-            Ok(()) => 0,
-            Err(error) => error.raw_os_error().unwrap(),
+            Verdict::Done => 0,
+            Verdict::Torn => -1,
+            Verdict::Fails(error) => error.raw_os_error().unwrap(),
         };
         calls.iter().map(judge).collect()
     }
@@ -326,6 +386,30 @@ mod tests {
         let armed = armed("thread=any,call=any,n=1,errno=4,for=ever");
         let call = (Call::Read, Kind::Http);
         assert_eq!(errors(&armed, &[call; 5]), [4, 4, 0, 4, 0]);
+    }
+
+    #[test]
+    fn a_call_that_is_torn_takes_a_part_and_the_next_fails() {
+        let armed = armed("thread=child,call=write,n=1,errno=28,for=torn,then=1");
+        let calls = [
+            (Call::Open, Kind::Child),
+            (Call::Write, Kind::Child),
+            (Call::Write, Kind::Child),
+            (Call::Write, Kind::Child),
+        ];
+        assert_eq!(errors(&armed, &calls), [0, -1, 28, 0]);
+    }
+
+    #[test]
+    fn a_later_call_of_the_thread_fails_too() {
+        let armed = armed("thread=child,call=open,n=1,errno=28,for=once,then=2");
+        let calls = [
+            (Call::Open, Kind::Child),
+            (Call::Write, Kind::Child),
+            (Call::Stat, Kind::Child),
+            (Call::Open, Kind::Child),
+        ];
+        assert_eq!(errors(&armed, &calls), [28, 0, 28, 0]);
     }
 
     #[test]

@@ -66,26 +66,31 @@ pub fn set_patience(fd: BorrowedFd<'_>, time: Duration) -> io::Result<()> {
 ///
 /// # Errors
 /// `WouldBlock`; those of `sendmsg`. No SIGPIPE.
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn send(fd: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> io::Result<usize> {
+    loop {
+        match send_once(fd, first, second) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            sent => return sent,
+        }
+    }
+}
+
+#[cfg_attr(debug_assertions, track_caller)]
+fn send_once(fd: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> io::Result<usize> {
+    let taken = inject::part(Call::Send, first.len() + second.len())?;
+    let first = first.get(..taken).unwrap_or(first);
+    let second = second.get(..taken - first.len()).unwrap_or(second);
     let mut parts = [first, second]
         .map(|part| libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() });
     // SAFETY: all zero is a valid empty header.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = parts.as_mut_ptr();
     message.msg_iovlen = parts.len() as _;
-    loop {
-        inject::restarted(Call::Send)?;
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-        // SAFETY: the header points to two parts that live through the call and are only read.
-        let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &message, flags) };
-        if let Ok(sent) = usize::try_from(sent) {
-            return Ok(sent);
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    // SAFETY: the header points to two parts that live through the call and are only read.
+    let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &message, flags) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 /// Waits until the socket is ready for that, or its peer is gone.
