@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::pidfd::{self, Process};
+use super::poll;
 use super::signals;
 use super::state_file::Entry;
 use crate::process::name;
@@ -34,8 +35,8 @@ const OBEDIENCE: Duration = Duration::from_secs(10);
 /// How long the kernel may take after KILL.
 const CERTAINTY: Duration = Duration::from_secs(5);
 
-/// How often they are looked at meanwhile.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// So many of a group are waited for at a time: all have to end, so any will do.
+const AT_A_TIME: usize = 16;
 
 /// A child that still runs, or whose group does. The number is its own.
 #[derive(Debug)]
@@ -133,6 +134,33 @@ impl Leftover {
         self.process.as_ref().filter(|process| !process.has_ended())
     }
 
+    /// Waits until nothing of it lives.
+    fn wait(&self, until: Instant) {
+        while self.lives() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let members = match self.itself() {
+                Some(_) => Vec::new(),
+                None => {
+                    let group = self.entry.pid;
+                    let held = members(group).into_iter().filter_map(|pid| Process::open(pid).ok());
+                    // Another may have had the pid by then.
+                    let held = held.filter(|process| pidfd::lives_in(process.pid(), group));
+                    held.take(AT_A_TIME).collect()
+                }
+            };
+            let fds = self.itself().into_iter().chain(&members).filter_map(Process::fd);
+            let mut ends: Vec<_> = fds.map(|fd| poll::entry(fd, poll::IN)).collect();
+            // The kernel, or a lack of descriptors, may leave nothing to wait for.
+            let time = if ends.is_empty() { left.min(pidfd::LOOK_AGAIN) } else { left };
+            if poll::poll(&mut ends, Some(time)).is_err() {
+                std::thread::sleep(left.min(pidfd::LOOK_AGAIN));
+            }
+        }
+    }
+
     fn send(&self, signal: Signal) {
         // Where it has left its group, both are due. Who has ended meanwhile is no error, and
         // whoever does not obey is seen.
@@ -165,15 +193,11 @@ pub fn end(leftovers: Vec<Leftover>, killed: &mut dyn FnMut(&Entry)) -> Result<(
     if left.is_empty() { Ok(()) } else { Err(left) }
 }
 
+/// One after another: together they take as long as the slowest.
 fn wait(left: &mut Vec<Leftover>, limit: Duration) {
-    let begun = Instant::now();
-    loop {
-        left.retain(Leftover::lives);
-        if left.is_empty() || begun.elapsed() >= limit {
-            return;
-        }
-        std::thread::sleep(LOOK_AGAIN);
-    }
+    let until = Instant::now() + limit;
+    left.iter().for_each(|leftover| leftover.wait(until));
+    left.retain(Leftover::lives);
 }
 
 /// Whether there is a living process in that group; zombies need nothing more.
