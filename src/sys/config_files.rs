@@ -124,8 +124,8 @@ fn utf8(bytes: Vec<u8>, path: &str) -> Result<String, ConfigError> {
     })
 }
 
-/// Reads the matches of one pattern in order of their names. One that cannot be read is skipped,
-/// unless it can't be read just now: its programs would count as removed.
+/// Reads the matches of one pattern in order of their names. One that cannot be read is skipped
+/// and told, unless it can't be read just now: its programs would count as removed.
 ///
 /// # Errors
 /// A file or directory can't be read for a lack of descriptors or memory, or a bad disk, or is a
@@ -148,7 +148,13 @@ fn include(
         match read(&file, Patience::Short) {
             Ok(bytes) => document.add(&utf8(bytes, &file)?, &file)?,
             Err(error) if may_heal(&error) => return Err(unreadable(&file, &error)),
-            Err(_) => {}
+            // A pattern may well match directories.
+            Err(error) if error.raw_os_error() == Some(libc::EISDIR) => {}
+            Err(error) => {
+                let why = errno::described(&error);
+                let text = format!("Included file \"{file}\" can't be read and is left out: {why}");
+                notices.push(Notice { level: NoticeLevel::Warn, text });
+            }
         }
         document.expand_here(&sections::here(host, &file));
     }

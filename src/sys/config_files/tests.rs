@@ -157,6 +157,25 @@ fn a_directory_among_the_included_is_skipped() {
 }
 
 #[test]
+fn an_included_file_that_leads_nowhere_is_told() {
+    let dir = Dir::new("include-nowhere");
+    std::os::unix::fs::symlink("nothing", format!("{}/a.inc", dir.0)).unwrap();
+    let options = dir.load("[supervisord]\n[include]\nfiles=*.inc\n").unwrap();
+    let told: Vec<&str> = options.notices.iter().map(|notice| notice.text.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            format!("Included extra file \"{}/a.inc\" during parsing", dir.0),
+            format!(
+                "Included file \"{}/a.inc\" can't be read and is left out: [Errno 2] No such file or \
+                 directory",
+                dir.0
+            ),
+        ]
+    );
+}
+
+#[test]
 fn supervisorctl_does_not_include() {
     let dir = Dir::new("ctl");
     let path = dir.file("x", "[supervisorctl]\nprompt=p\n[include]\nfiles=*\n");
