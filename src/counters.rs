@@ -17,7 +17,7 @@ pub enum OfProcess {
     Restarted,
     /// No child was made, by a fault of the configuration.
     SpawnFailed,
-    /// No child was made for lack of descriptors, memory, processes or disk.
+    /// No child was made, or it executed nothing, for lack of descriptors, memory, processes or disk.
     SpawnLackedResources,
     /// Of those, there was no thread to be had.
     ThreadRefused,

@@ -29,7 +29,7 @@ pub struct Live {
     /// Its pid.
     pub pid: i32,
     /// Why it could not be executed, to be told once its start was.
-    pub failure: Option<String>,
+    pub failure: Option<spawn::Failure>,
     /// Its stdout and, unless redirected, its stderr.
     pub streams: [Option<Box<Stream>>; 2],
     /// Its stdin.
@@ -89,8 +89,11 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
         let line = format_args!("'{name}' could not be written to the state file: {error}");
         job.logger().log(LogLevel::Warn, line);
     }
-    if spawned.failure.is_some() {
-        job.logs.tally().count(OfProcess::ExecFailed);
+    if let Some(failure) = &spawned.failure {
+        job.logs.tally().count(match failure.lacks_resources {
+            true => OfProcess::SpawnLackedResources,
+            false => OfProcess::ExecFailed,
+        });
     }
     let Channels { streams, stdin, .. } = channels;
     let spawn::Spawned { pid, failure } = spawned;

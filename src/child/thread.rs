@@ -127,6 +127,8 @@ pub enum Report {
     },
     /// It could not be made.
     Failed(SpawnFailure),
+    /// It is about to exit, for a lack of resources. Comes before `Spawned`.
+    ExecLacked,
     /// All it wrote is in its logs.
     Drained,
     /// Its own children write on, and are heard for a while. Comes before `Drained`.
@@ -304,9 +306,12 @@ fn begin(job: &Job, turn: Turn) -> Option<(Pump<'_>, Option<Place>)> {
     let spawned = Notice::Spawned { pid: live.pid };
     let line = spawned.about(&job.program.name);
     job.link.announce(|| job.logger().log(spawned.level(), line));
-    if let Some(why) = live.failure.take() {
-        let name = &job.program.name;
+    if let Some(failure) = live.failure.take() {
+        let (name, why) = (&job.program.name, failure.text);
         job.logger().log(LogLevel::Warn, format_args!("'{name}' could not be executed: {why}"));
+        if failure.lacks_resources {
+            (job.report)(Report::ExecLacked);
+        }
     }
     (job.report)(Report::Spawned { pid: live.pid });
     drop(turn);

@@ -82,6 +82,7 @@ impl Message {
             Message::Child { report, .. } => match report {
                 Report::Spawned { .. } => "child: spawned",
                 Report::Failed(_) => "child: not spawned",
+                Report::ExecLacked => "child: not executed",
                 Report::Drained => "child: output read",
                 Report::Lingers(_) => "child: others write on",
                 Report::Lingered => "child: others heard no more",

@@ -317,6 +317,7 @@ impl<'a> Coordinator<'a> {
                 return self.end_late_child(pid);
             }
             Report::Spawned { pid } => Input::Announced { pid },
+            Report::ExecLacked => Input::ExecLacked,
             Report::Failed(failure) => {
                 self.forget_thread(process, spawn);
                 Input::SpawnFailed(failure)

@@ -27,6 +27,9 @@ use crate::config::signal;
 /// How long a drain may hold back the exit: a log on a disk that hangs must not.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
+/// What clients see as `spawnerr` of a child that never was RUNNING.
+const TOO_QUICKLY: &str = "Exited too quickly (process log may have details)";
+
 /// The longest wait between tries after a lack of resources.
 const RESOURCE_DELAY_LIMIT: u32 = 5;
 
@@ -66,6 +69,9 @@ pub enum Input {
     },
     /// The current spawn failed.
     SpawnFailed(SpawnFailure),
+    /// Its child can't execute the program for a lack of resources, and is about to exit. Comes
+    /// before `Announced`.
+    ExecLacked,
     /// The child was waited for: the pid is gone.
     Reaped(ExitStatus),
     /// All that the child wrote is in its logs.
@@ -162,6 +168,8 @@ pub struct Process {
     killing: bool,
     /// The stop signal waits for the pid.
     stop_unsent: bool,
+    /// The child of the current spawn executes nothing, for resources are lacking.
+    exec_lacked: bool,
     exit_code: Option<i32>,
     spawn_error: Option<String>,
 }
@@ -185,6 +193,7 @@ impl Process {
             lacking: 0,
             killing: false,
             stop_unsent: false,
+            exec_lacked: false,
             exit_code: None,
             spawn_error: None,
         }
@@ -256,7 +265,7 @@ impl Process {
             S::Exited => (may_spawn && self.wants_restart()).then_some(Mono::ZERO),
             S::Backoff if self.has_retries() => self.due.filter(|_| may_spawn),
             S::Backoff => Some(Mono::ZERO),
-            S::Starting if self.spawning => None,
+            S::Starting if self.spawning || self.exec_lacked => None,
             S::Starting => self.started.map(|now| now.mono + secs(self.program.startsecs)),
             S::Stopping => self.due,
             S::Running | S::Fatal | S::Unknown => None,
@@ -298,6 +307,7 @@ impl Process {
             (S::Starting, I::SpawnFailed(failure)) if self.spawning => {
                 self.fail_spawn(now, failure, out);
             }
+            (S::Starting | S::Stopping | S::Unknown, I::ExecLacked) => self.exec_lacked = true,
             (S::Starting, I::Reaped(status)) => self.reaped(now, status, out),
             (S::Starting, I::Drained) => self.finish(may_spawn, out),
             (S::Starting, I::Start) => self.refuse_start(out),
@@ -311,7 +321,7 @@ impl Process {
             // The child is known already.
             (S::Running, I::Announced { .. }) => {}
             (S::Running, I::Start) => self.refuse_start(out),
-            (S::Running, I::GiveUp | I::SpawnFailed(_)) => {}
+            (S::Running, I::GiveUp | I::SpawnFailed(_) | I::ExecLacked) => {}
 
             (S::Stopping, I::Deadline) if self.exit.is_some() => {
                 self.finish_if_late(now, may_spawn, out)
@@ -339,7 +349,7 @@ impl Process {
             // No child of the current spawn can be about in these states.
             (
                 S::Stopped | S::Exited | S::Fatal | S::Backoff,
-                I::Announced { .. } | I::SpawnFailed(_) | I::Reaped(_) | I::Drained,
+                I::Announced { .. } | I::SpawnFailed(_) | I::ExecLacked | I::Reaped(_) | I::Drained,
             ) => {}
 
             (_, I::SignalTooLate { error, purpose }) => {
@@ -386,7 +396,8 @@ impl Process {
 
     fn has_stayed_up(&self, now: Now) -> bool {
         let since = self.started.map_or(now.mono, |started| started.mono);
-        self.pid.is_some() && now.mono >= since + secs(self.program.startsecs)
+        let lives = self.pid.is_some() && !self.exec_lacked;
+        lives && now.mono >= since + secs(self.program.startsecs)
     }
 
     fn enter(&mut self, to: ProcessState, expected: bool, out: &mut Vec<Effect>) {
@@ -415,6 +426,7 @@ impl Process {
     fn start(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.killing = false;
         self.stop_unsent = false;
+        self.exec_lacked = false;
         self.spawn_error = None;
         self.exit_code = None;
         self.due = None;
@@ -443,10 +455,6 @@ impl Process {
         self.started = Some(now);
         self.pid = Some(pid);
         self.last_pid = pid;
-        let tries = std::mem::take(&mut self.lacking);
-        if tries > 1 {
-            out.push(Effect::Notice(Notice::LackEnded { tries }));
-        }
         out.push(Effect::Notice(Notice::Spawned { pid }));
     }
 
@@ -466,14 +474,19 @@ impl Process {
         }
         self.spawn_error = Some(failure.text);
         if failure.lacks_resources {
-            self.lacking = self.lacking.saturating_add(1);
-            let delay = self.lacking.min(RESOURCE_DELAY_LIMIT);
-            self.due = Some(now.mono + Duration::from_secs(u64::from(delay)));
-            self.enter(ProcessState::Backoff, false, out);
+            self.wait_for_resources(now.mono, out);
         } else {
             self.back_off(now.mono, out);
             self.is_one_too_many(now.mono, out);
         }
+    }
+
+    /// A start has failed that counts as none.
+    fn wait_for_resources(&mut self, now: Mono, out: &mut Vec<Effect>) {
+        self.lacking = self.lacking.saturating_add(1);
+        let delay = self.lacking.min(RESOURCE_DELAY_LIMIT);
+        self.due = Some(now + Duration::from_secs(u64::from(delay)));
+        self.enter(ProcessState::Backoff, false, out);
     }
 
     /// A start has failed.
@@ -530,12 +543,20 @@ impl Process {
         self.enter(ProcessState::Stopped, false, out);
     }
 
+    /// The program was executed.
+    fn lack_no_more(&mut self, out: &mut Vec<Effect>) {
+        let tries = std::mem::take(&mut self.lacking);
+        if tries > 1 {
+            out.push(Effect::Notice(Notice::LackEnded { tries }));
+        }
+    }
+
     fn succeed(&mut self, out: &mut Vec<Effect>) {
+        self.lack_no_more(out);
         self.backoff = 0;
         if self.program.restart.reset.is_none() {
             self.restarts.begin_anew();
         }
-        self.lacking = 0;
         self.due = None;
         self.enter(ProcessState::Running, false, out);
         let startsecs = self.program.startsecs;
@@ -641,10 +662,19 @@ impl Process {
         self.stopped_at = Some(at);
         self.stop_unsent = false;
         self.due = None;
+        // Only here is that sure: who tells of it may come behind the news of the exit.
+        if !self.exec_lacked {
+            self.lack_no_more(out);
+        }
         if self.killing {
             self.finish_stop(status, out);
+        } else if self.state == ProcessState::Starting && self.exec_lacked {
+            self.spawn_error = Some(TOO_QUICKLY.to_owned());
+            self.exit_code = None;
+            self.wait_for_resources(at.mono, out);
+            out.push(Effect::Notice(Notice::Exited { status, expected: false }));
         } else if self.state == ProcessState::Starting && too_quick {
-            self.spawn_error = Some("Exited too quickly (process log may have details)".to_owned());
+            self.spawn_error = Some(TOO_QUICKLY.to_owned());
             self.exit_code = None;
             self.back_off(at.mono, out);
             out.push(Effect::Notice(Notice::Exited { status, expected: false }));
@@ -679,7 +709,6 @@ impl Process {
         if self.program.restart.reset.is_none() {
             self.restarts.begin_anew();
         }
-        self.lacking = 0;
         self.exit_code = Some(code);
         if self.state == ProcessState::Starting {
             self.enter(ProcessState::Running, false, out);

@@ -112,8 +112,17 @@ impl Step {
 pub struct Spawned {
     /// Its pid.
     pub pid: i32,
-    /// What it could not do, as `couldn't exec /x: ENOEXEC`.
-    pub failure: Option<String>,
+    /// What it could not do.
+    pub failure: Option<Failure>,
+}
+
+/// Why a child does not execute its program.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// As `couldn't exec /x: ENOEXEC`.
+    pub text: String,
+    /// Processes, memory or descriptors are lacking.
+    pub lacks_resources: bool,
 }
 
 /// What the child needs, all of it made before.
@@ -458,7 +467,7 @@ fn say(fd: RawFd, piece: &[u8]) {
 }
 
 /// Nothing comes when the child executes, for the pipe closes then; else what it could not do.
-fn read_report(from: &OwnedFd, prepared: &Prepared<'_>) -> Option<String> {
+fn read_report(from: &OwnedFd, prepared: &Prepared<'_>) -> Option<Failure> {
     let mut report = [0u8; 5];
     let mut got = 0;
     while got < report.len() {
@@ -471,6 +480,8 @@ fn read_report(from: &OwnedFd, prepared: &Prepared<'_>) -> Option<String> {
     }
     let [step, number @ ..] = report;
     let step = Step::ALL.into_iter().find(|known| *known as u8 == step)?;
-    let words = step.words(prepared, i32::from_ne_bytes(number));
-    Some(String::from_utf8_lossy(&words.concat()).into_owned())
+    let number = i32::from_ne_bytes(number);
+    let text = String::from_utf8_lossy(&step.words(prepared, number).concat()).into_owned();
+    let lacks_resources = errno::lacks_resources(&io::Error::from_raw_os_error(number));
+    Some(Failure { text, lacks_resources })
 }

@@ -314,6 +314,33 @@ fn programs_for_which_there_are_too_few_processes_wait_for_others() {
     assert_eq!(d.count("INFO gave up: *"), 0);
 }
 
+/// What a user may have is asked again when a child of that user executes.
+#[test]
+fn children_of_another_user_wait_for_others_of_that_user() {
+    if !Side::ours_only("it gives up") {
+        return;
+    }
+    let _turn = crate::alone();
+    let user = NEXT_STRANGER.fetch_add(1, Ordering::Relaxed);
+    let more = format!("user={user}\nstartretries=0");
+    let d =
+        many(setup(Who::Root, &["--nproc=2:2"]), "a", 4, &more).supervisord("minprocs=1").start();
+    let lacked = |d: &TestDaemon| {
+        let answer = d.rpc().call("minder.getCounters", "").unwrap();
+        rpc::numbers(&answer, "processes").unwrap()["spawn_lacked_resources"]
+    };
+    wait_for("some tries", 30, || (lacked(&d) > 4.0).then_some(()));
+    d.wait_log("WARN '*' could not be executed: couldn't exec /bin/sleep: EAGAIN", 10);
+    let up: Vec<usize> = (0..4).filter(|n| d.state(&format!("a:{n}")) == "RUNNING").collect();
+    assert!(!up.is_empty() && up.len() < 4, "{up:?}");
+    for n in up {
+        d.ctl(&["stop", &format!("a:{n}")]).expect(&format!("a:{n}: stopped\n"), 0);
+    }
+    // It gives up, with startretries=0, if one of these counts as a failed start.
+    wait_for("another of them", 30, || (running(&d, "a", 4) > 0).then_some(()));
+    assert!(!states(&d, "a", 4).contains(&"FATAL".to_owned()));
+}
+
 #[test]
 fn a_start_without_room_for_its_own_threads_leaves_nothing() {
     if !Side::ours_only("the original has no threads") {
@@ -412,6 +439,8 @@ fn the_user_is_taken_kept_or_refused() {
         };
         let d = setup.start();
         d.wait_state("a", "RUNNING", 15);
+        // Lines come a moment after the state.
+        d.wait_log("INFO success: a entered RUNNING state*", 15);
         let about = |line: &String| line.contains("running as root") || line.contains("Set uid");
         let lines: Vec<String> = d.messages().into_iter().filter(about).collect();
         assert_eq!(lines, told, "{who:?} {line} {words:?}");

@@ -227,7 +227,69 @@ fn lack_of_resources_is_retried_without_end_and_told_once() {
         assert_eq!(life.process.state(), ProcessState::Starting);
     }
     let again = "Info 'a' can be started again, after 19 tries in vain";
-    assert_eq!(told(life.take(announced())), [again, "Info spawned: 'a' with pid 42"]);
+    assert_eq!(told(life.take(announced())), ["Info spawned: 'a' with pid 42"]);
+    assert!(told(life.after(1000, Input::Deadline)).contains(&again.to_owned()));
+    assert_eq!(life.process.state(), ProcessState::Running);
+}
+
+/// As where its user may have no more processes, which is found out when it executes.
+#[test]
+fn a_child_that_lacks_resources_to_execute_is_no_failed_start() {
+    for startsecs in [0, 1] {
+        let mut life = Life::new(|p| {
+            p.startretries = Retries::Limited(0);
+            p.startsecs = startsecs;
+        });
+        life.take(Input::Start);
+        for round in 1..9u64 {
+            // The exit may be noticed before the thread has told of anything.
+            let overtaken = round % 2 == 0;
+            if !overtaken {
+                life.take(Input::ExecLacked);
+            }
+            life.take(announced());
+            if overtaken {
+                life.take(reaped(127));
+                life.take(Input::ExecLacked);
+                life.take(Input::Drained);
+                assert_eq!(life.process.state(), ProcessState::Backoff);
+                life.after(5000, Input::Deadline);
+                continue;
+            }
+            assert_eq!(life.process.next_deadline(true), None, "it is about to exit");
+            check(&mut life, 0, Input::Deadline, ProcessState::Starting, &[]);
+            life.take(reaped(127));
+            life.take(Input::Drained);
+            assert_eq!((life.process.state(), life.process.backoff), (ProcessState::Backoff, 0));
+            assert_eq!(
+                life.process.spawn_error(),
+                Some("Exited too quickly (process log may have details)")
+            );
+            let wait = secs(i64::try_from(round.min(5)).unwrap());
+            assert_eq!(life.process.next_deadline(true), Some(life.now().mono + wait));
+            life.after(wait.as_millis() as u64, Input::Deadline);
+        }
+        life.take(announced());
+        let told = life.after(1000, Input::Deadline);
+        let again = "Info 'a' can be started again, after 8 tries in vain".to_owned();
+        assert!(told.contains(&again), "{told:?}");
+        assert_eq!(life.process.state(), ProcessState::Running);
+    }
+}
+
+/// One that is to stop meanwhile is stopped.
+#[test]
+fn a_child_that_executes_nothing_can_be_stopped() {
+    let mut life = Life::new(|_| {});
+    life.take(Input::Start);
+    life.take(Input::ExecLacked);
+    life.take(announced());
+    life.take(Input::Stop);
+    life.take(reaped(127));
+    life.take(Input::Drained);
+    assert_eq!(life.process.state(), ProcessState::Stopped);
+    life.take(Input::Start);
+    life.take(announced());
     life.after(1000, Input::Deadline);
     assert_eq!(life.process.state(), ProcessState::Running);
 }
@@ -698,6 +760,7 @@ fn every_state_takes_every_input() {
         failed("x"),
         reaped(7),
         Input::Drained,
+        Input::ExecLacked,
         Input::SignalTooLate { error: String::new(), purpose: Purpose::Request },
         refused(),
     ];

@@ -105,6 +105,7 @@ impl Chaos {
                 let lacks_resources = self.random.one_in(3);
                 Input::SpawnFailed(SpawnFailure { text: "no".to_owned(), lacks_resources })
             }
+            Child::Spawning if self.random.one_in(6) => Input::ExecLacked,
             Child::Spawning => {
                 self.pids += 1;
                 self.children.insert(key, Child::Alive(self.pids));
