@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::command::{self, Resolved};
 use super::environment;
@@ -73,16 +74,21 @@ impl Input {
 /// # Errors
 /// What `spawnerr` says.
 pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
-    let program = &*job.program;
+    let (program, pace) = (&*job.program, job.logs.pace());
+    pace.begin();
+    let begun = Instant::now();
     let prepared = prepare(job);
+    let took = begun.elapsed();
     // A failure too is told in its turn, and lets nobody pass those before it.
     turn.wait();
-    let (plan, channels, place) = prepared?;
+    let (plan, channels, place) = prepared.inspect_err(|_| pace.end(took))?;
     if !job.link.begin() {
         return Err(called_off(program));
     }
-    let spawned =
-        spawn::spawn(&plan, &job.link.slot).map_err(|error| fork_failure(program, &error))?;
+    let begun = Instant::now();
+    let spawned = spawn::spawn(&plan, &job.link.slot);
+    pace.end(took + begun.elapsed());
+    let spawned = spawned.map_err(|error| fork_failure(program, &error))?;
     job.logs.tally().count(OfProcess::Spawned);
     if let Some(error) = place.as_ref().and_then(|place| place.written().err()) {
         let (name, error) = (&program.name, errno::described(&error));

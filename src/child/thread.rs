@@ -19,7 +19,7 @@ use super::link::{Link, ToChild};
 use super::socket::SharedSocket;
 use super::stdin::Stdin;
 use super::stream::{AGAIN, Amount, Stream};
-use super::turns::Turn;
+use super::turns::{Pace, Turn};
 use crate::config::options::{LogLevel, Program};
 use crate::counters::{OfProcess, Tally};
 use crate::event::payload::{self, Event, Origin};
@@ -56,13 +56,20 @@ pub struct Logs {
     opened: [AtomicBool; 2],
     open: Arc<Slots>,
     tally: Arc<Tally>,
+    pace: Pace,
 }
 
 impl Logs {
     /// The targets of stdout and stderr, and where those that are open are found.
     pub fn new(stdout: Target, stderr: Target, open: Arc<Slots>, tally: Tally) -> Logs {
         let opened = [AtomicBool::new(false), AtomicBool::new(false)];
-        Logs { targets: [stdout, stderr], opened, open, tally: Arc::new(tally) }
+        let (tally, pace) = (Arc::new(tally), Pace::default());
+        Logs { targets: [stdout, stderr], opened, open, tally, pace }
+    }
+
+    /// How long the starts of the process take.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// What is counted of the process.

@@ -1,8 +1,10 @@
 //! The order of starts: children are made in the order in which they were asked for, though each
 //! by a thread of its own. One that takes long, its file on a slow disk, holds the others up for
-//! a moment only.
+//! a moment only, and only once: until a start of its process was quick again, its own waits for
+//! those before it and nobody waits for it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,31 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a start waits in all, counted from when it is ready itself, however many hang.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// A start that takes so long by itself would hold up others noticeably.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// Whether the starts of one process take long.
+#[derive(Debug, Default)]
+pub struct Pace {
+    slow: AtomicBool,
+}
+
+impl Pace {
+    /// A start takes long until it is known that it does not: it may hang.
+    pub fn begin(&self) {
+        self.slow.store(true, Ordering::Relaxed);
+    }
+
+    /// The start has taken so long, without the wait for its turn.
+    pub fn end(&self, took: Duration) {
+        self.slow.store(took >= SLOW, Ordering::Relaxed);
+    }
+
+    fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Relaxed)
+    }
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -31,8 +58,9 @@ impl State {
     fn give_to(&mut self, number: u64) {
         self.turn = self.turn.max(number);
         self.since = Some(Instant::now());
+        // One that nobody waits for has the number of the next.
         if let Some(next) = self.waiting.get(&self.turn) {
-            next.notify_one();
+            next.notify_all();
         }
     }
 }
@@ -46,18 +74,23 @@ pub struct Turns(Arc<Mutex<State>>);
 pub struct Turn {
     turns: Turns,
     number: u64,
+    /// Others wait for it.
+    holds: bool,
 }
 
 impl Turns {
-    /// The next place.
-    pub fn take(&self) -> Turn {
+    /// The next place, for a process with this pace.
+    pub fn take(&self, pace: &Pace) -> Turn {
+        let holds = !pace.is_slow();
         let mut state = self.lock();
         let number = state.next_number;
-        state.next_number += 1;
-        if state.turn == number {
-            state.since = Some(Instant::now());
+        if holds {
+            state.next_number += 1;
+            if state.turn == number {
+                state.since = Some(Instant::now());
+            }
         }
-        Turn { turns: self.clone(), number }
+        Turn { turns: self.clone(), number, holds }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -92,6 +125,9 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        if !self.holds {
+            return;
+        }
         let mut state = self.turns.lock();
         state.waiting.remove(&self.number);
         if state.turn <= self.number {
@@ -109,7 +145,7 @@ mod tests {
     #[test]
     fn in_the_order_of_asking() {
         let (turns, order) = (Turns::default(), Arc::new(Mutex::new(Vec::new())));
-        let taken: Vec<Turn> = (0..8).map(|_| turns.take()).collect();
+        let taken: Vec<Turn> = (0..8).map(|_| turns.take(&Pace::default())).collect();
         let threads: Vec<_> = taken
             .into_iter()
             .rev()
@@ -130,7 +166,7 @@ mod tests {
     #[test]
     fn many_that_are_slow_keep_their_order() {
         let (turns, order) = (Turns::default(), Arc::new(Mutex::new(Vec::new())));
-        let taken: Vec<Turn> = (0..8).map(|_| turns.take()).collect();
+        let taken: Vec<Turn> = (0..8).map(|_| turns.take(&Pace::default())).collect();
         let threads: Vec<_> = taken
             .into_iter()
             .rev()
@@ -153,11 +189,33 @@ mod tests {
     #[test]
     fn one_that_hangs_holds_up_nobody_for_long() {
         let turns = Turns::default();
-        let (_hangs, second, third) = (turns.take(), turns.take(), turns.take());
+        let [_hangs, second, third] = [(); 3].map(|()| turns.take(&Pace::default()));
         second.wait();
         drop(second);
         let before = turns.lock().turn;
         assert_eq!(before, third.number);
         third.wait();
+    }
+
+    #[test]
+    fn one_that_was_slow_waits_and_is_not_waited_for() {
+        let (turns, pace) = (Turns::default(), Pace::default());
+        pace.begin();
+        let first = turns.take(&Pace::default());
+        let (slow, second) = (turns.take(&pace), turns.take(&Pace::default()));
+        let waits = |turn: &Turn| turns.lock().turn < turn.number;
+        assert!(waits(&slow) && waits(&second));
+        drop(first);
+        // Nobody waits here, though the slow one does nothing at all.
+        second.wait();
+        drop(second);
+        slow.wait();
+        drop(slow);
+        pace.end(SLOW / 2);
+        let (quick, last) = (turns.take(&pace), turns.take(&Pace::default()));
+        quick.wait();
+        assert!(waits(&last));
+        drop(quick);
+        assert!(!waits(&last));
     }
 }

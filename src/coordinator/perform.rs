@@ -248,7 +248,7 @@ impl Coordinator<'_> {
             common: Arc::clone(&self.common),
             report: Box::new(report),
         };
-        thread::start(job, self.means.turns.take())?;
+        thread::start(job, self.means.turns.take(shell.logs.pace()))?;
         shell.link = Some(link);
         shell.spawn = spawn;
         Ok(())
