@@ -27,6 +27,14 @@ pub enum OfProcess {
     ThreadPanicked,
     /// The system refused a signal to the child.
     SignalRefused,
+    /// It could not be written down in the state file.
+    StateFileFailed,
+    /// An output of the child could not be read.
+    ReadFailed,
+    /// The child's stdin could not be written, for another reason than that nobody reads it.
+    StdinFailed,
+    /// Its thread could not wait for it, and looks at it in steps.
+    PollFailed,
     /// Its log could no more be written.
     LogFailed,
     /// Bytes of output that are in no log.
@@ -50,6 +58,11 @@ pub enum OfDaemon {
     Panicked,
     /// SIGHUP changed nothing, for what it needs could not be had.
     RestartRefused,
+    /// A start or restart did without something: the pidfile, the mode or owner of a socket, a log
+    /// of its own, the removal of an old one.
+    SetupFailed,
+    /// A client that would follow a log got no thread.
+    FollowerRefused,
     /// An event came to a pool whose buffer was full, so the oldest there was discarded.
     EventDiscarded,
     /// A listener's result was not `OK`.
@@ -74,6 +87,10 @@ impl OfProcess {
         (OfProcess::ExecFailed, "exec_failed"),
         (OfProcess::ThreadPanicked, "thread_panicked"),
         (OfProcess::SignalRefused, "signal_refused"),
+        (OfProcess::StateFileFailed, "state_file_failed"),
+        (OfProcess::ReadFailed, "read_failed"),
+        (OfProcess::StdinFailed, "stdin_failed"),
+        (OfProcess::PollFailed, "poll_failed"),
         (OfProcess::LogFailed, "log_failed"),
         (OfProcess::LogBytesLost, "log_bytes_lost"),
         (OfProcess::RotationFailed, "rotation_failed"),
@@ -84,11 +101,13 @@ impl OfProcess {
 
 impl OfDaemon {
     /// Those of processes in general, with the names that clients see.
-    pub const DAEMON: [(OfDaemon, &'static str); 4] = [
+    pub const DAEMON: [(OfDaemon, &'static str); 6] = [
         (OfDaemon::ReapedUnknown, "reaped_unknown"),
         (OfDaemon::WaitFailed, "wait_failed"),
         (OfDaemon::Panicked, "panicked"),
         (OfDaemon::RestartRefused, "restart_refused"),
+        (OfDaemon::SetupFailed, "setup_failed"),
+        (OfDaemon::FollowerRefused, "follower_refused"),
     ];
 
     /// Those of events, likewise.

@@ -193,7 +193,9 @@ impl Ready {
             }
             return Err(why.into());
         }
-        let pidfile = take_pidfile(&main.pidfile, &logger).map_err(Failure::by_others)?;
+        let counters = Arc::new(Counters::default());
+        let pidfile =
+            take_pidfile(&main.pidfile, &logger, &counters).map_err(Failure::by_others)?;
         let state_file = match leftovers::take(main, &logger) {
             Ok(taken) => taken,
             Err(refused) => {
@@ -215,7 +217,7 @@ impl Ready {
             state_file.iter().for_each(|file| file.remove());
             return Err(error.to_string().into());
         }
-        let (open_logs, counters) = (OpenLogs::default(), Arc::new(Counters::default()));
+        let open_logs = OpenLogs::default();
         let (log_directory, groups) = prepare_groups(&options, (&open_logs, &counters), &logger);
         listeners::tell(&logger, &listeners, &options.rpc_interfaces);
         let options = Arc::new(options);
@@ -328,7 +330,8 @@ impl Ready {
         let queue = std::mem::replace(&mut self.queue, empty);
         let sinks = std::mem::replace(&mut self.sinks, Sinks::none());
         activity::start(queue, sinks)?;
-        write_pidfile(self.pidfile.as_mut(), &self.options.supervisord.pidfile, &self.logger);
+        let path = &self.options.supervisord.pidfile;
+        write_pidfile(self.pidfile.as_mut(), path, &self.logger, &self.counters);
         listen_to_signals(handle.clone(), self.logger.clone(), Arc::clone(&self.counters))?;
         let inherited = Arc::new(Inherited::of_this_process());
         let restart = Arc::new(restart::Restart::new(
@@ -411,11 +414,12 @@ impl Serving {
             drop(log_directory);
             (log_directory, groups) =
                 prepare_groups(&options, (&open_logs, &means.counters), &logger);
-            listeners::settle(&logger, &next.listeners);
+            listeners::settle(&logger, &means.counters, &next.listeners);
             listeners::tell(&logger, &next.listeners, &options.rpc_interfaces);
             restart.now_listening(next.listeners.clone());
             server.set_listeners(next.listeners);
-            pidfile = move_pidfile(pidfile, &options.supervisord.pidfile, &logger);
+            let path = &options.supervisord.pidfile;
+            pidfile = move_pidfile(pidfile, path, &logger, &means.counters);
             let old = std::mem::replace(&mut means.state_file, next.state_file);
             if let Some(old) = old.filter(|old| !is_same(old, means.state_file.as_ref())) {
                 old.remove();
@@ -498,7 +502,11 @@ fn write_out(logger: &Logger, queue: LogQueue, sinks: Sinks) {
     }
 }
 
-fn take_pidfile(path: &str, logger: &Logger) -> Result<Option<Pidfile>, String> {
+fn take_pidfile(
+    path: &str,
+    logger: &Logger,
+    counters: &Counters,
+) -> Result<Option<Pidfile>, String> {
     match Pidfile::take(Path::new(path)) {
         Ok(pidfile) => Ok(Some(pidfile)),
         Err(Taken::Held(pid)) => Err(format!(
@@ -506,28 +514,37 @@ fn take_pidfile(path: &str, logger: &Logger) -> Result<Option<Pidfile>, String> 
              choose another pidfile"
         )),
         Err(Taken::Failed(_)) => {
+            counters.count(OfDaemon::SetupFailed);
             logger.log(LogLevel::Critical, format_args!("could not write pidfile {path}"));
             Ok(None)
         }
     }
 }
 
-fn write_pidfile(pidfile: Option<&mut Pidfile>, path: &str, logger: &Logger) {
+fn write_pidfile(pidfile: Option<&mut Pidfile>, path: &str, logger: &Logger, counters: &Counters) {
     let Some(pidfile) = pidfile else { return };
     match pidfile.write() {
         Ok(()) => {
             let pid = std::process::id();
             logger.log(LogLevel::Info, format_args!("supervisord started with pid {pid}"));
         }
-        Err(_) => logger.log(LogLevel::Critical, format_args!("could not write pidfile {path}")),
+        Err(_) => {
+            counters.count(OfDaemon::SetupFailed);
+            logger.log(LogLevel::Critical, format_args!("could not write pidfile {path}"));
+        }
     }
 }
 
 /// After a restart the pidfile may be another one; the old one goes when the new one is there.
-fn move_pidfile(held: Option<Pidfile>, path: &str, logger: &Logger) -> Option<Pidfile> {
+fn move_pidfile(
+    held: Option<Pidfile>,
+    path: &str,
+    logger: &Logger,
+    counters: &Counters,
+) -> Option<Pidfile> {
     let mut held = match held {
         Some(held) if is_still(&held, path, logger) => Some(held.under(Path::new(path))),
-        held => match take_pidfile(path, logger) {
+        held => match take_pidfile(path, logger, counters) {
             Ok(Some(new)) => {
                 if let Some(old) = held {
                     old.remove();
@@ -541,7 +558,7 @@ fn move_pidfile(held: Option<Pidfile>, path: &str, logger: &Logger) -> Option<Pi
             }
         },
     };
-    write_pidfile(held.as_mut(), path, logger);
+    write_pidfile(held.as_mut(), path, logger, counters);
     held
 }
 
@@ -570,7 +587,11 @@ fn prepare_groups(
     logger: &Logger,
 ) -> (LogDirectory, Vec<NewGroup>) {
     let main = &options.supervisord;
-    let tell = &mut |line: String| logger.log(LogLevel::Warn, line);
+    let (_, counters) = shared;
+    let tell = &mut |line: String| {
+        counters.count(OfDaemon::SetupFailed);
+        logger.log(LogLevel::Warn, line);
+    };
     let directory = LogDirectory::take(main, tell);
     let groups = options.groups.iter().map(|group| prepare::new_group(group, main, shared, tell));
     let groups = groups.collect();

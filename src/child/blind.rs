@@ -4,6 +4,7 @@ use std::io;
 
 use super::stream::AGAIN;
 use crate::config::options::LogLevel;
+use crate::counters::OfProcess;
 use crate::log::child_log::Speaker;
 use crate::sys::errno;
 
@@ -23,6 +24,7 @@ impl Blind {
             let (name, why) = (speaker.name, errno::described(error));
             let line =
                 format_args!("'{name}' is looked at in steps, as waiting for it fails: {why}");
+            speaker.tally.count(OfProcess::PollFailed);
             speaker.logger.log(LogLevel::Error, line);
         }
         std::thread::sleep(AGAIN);

@@ -93,6 +93,7 @@ pub fn launch(job: &Job, turn: &Turn) -> Result<Live, SpawnFailure> {
     if let Some(error) = place.as_ref().and_then(|place| place.written().err()) {
         let (name, error) = (&program.name, errno::described(&error));
         let line = format_args!("'{name}' could not be written to the state file: {error}");
+        job.logs.tally().count(OfProcess::StateFileFailed);
         job.logger().log(LogLevel::Warn, line);
     }
     if let Some(failure) = &spawned.failure {

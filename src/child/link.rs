@@ -104,6 +104,11 @@ impl Link {
         self.start.compare_exchange(OPEN, CALLED_OFF, order, Ordering::Acquire).is_ok()
     }
 
+    /// Whether that was done in time.
+    pub fn is_called_off(&self) -> bool {
+        self.start.load(Ordering::Acquire) == CALLED_OFF
+    }
+
     /// For the thread, right before it makes the child: whether it still may.
     pub fn begin(&self) -> bool {
         let order = Ordering::AcqRel;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::channel::{Channel, Happening};
 use super::thread::Job;
 use crate::config::options::LogLevel;
-use crate::counters::{OfProcess, Tally};
+use crate::counters::OfProcess;
 use crate::log::child_log::{ChildLog, Speaker};
 use crate::log::shared::Holding;
 use crate::process::output::Output;
@@ -93,17 +93,18 @@ impl Stream {
         if !std::mem::replace(&mut self.told, true) {
             let (name, output, why) = (speaker.name, self.output.name(), errno::described(error));
             let line = format_args!("'{name}' {output} can't be read: {why}; it is tried again");
+            speaker.tally.count(OfProcess::ReadFailed);
             speaker.logger.log(LogLevel::Error, line);
         }
     }
 
     /// What was left is read by nobody any more.
-    fn lose(&mut self, speaker: Speaker<'_>, tally: &Tally) {
+    fn lose(&mut self, speaker: Speaker<'_>) {
         let Some(Unread { bytes, why }) = self.unread.take() else { return };
         let what = match bytes {
             Some(0) => return,
             Some(bytes) => {
-                tally.add(OfProcess::LogBytesLost, bytes as u64);
+                speaker.tally.add(OfProcess::LogBytesLost, bytes as u64);
                 format!("{bytes} bytes of it are lost")
             }
             None => "what is left of it is lost".to_owned(),
@@ -212,7 +213,7 @@ impl Stream {
     /// Nothing more is to come, or wanted.
     pub fn close(&mut self, job: &Job, pid: i32) {
         let (channel, speaker) = (self.channel(job, pid), job.speaker());
-        self.lose(speaker, job.logs.tally());
+        self.lose(speaker);
         if self.pipe.take().is_some() {
             self.log.finish(speaker);
             speaker.logger.log(LogLevel::Debug, Happening::Closed(channel));
@@ -237,7 +238,7 @@ mod tests {
 
     use super::*;
     use crate::config::options::MainLog;
-    use crate::counters::Counters;
+    use crate::counters::{Counters, Tally};
     use crate::log::activity::{self, Logger, Setup, Sinks};
     use crate::log::child_log::{Audience, Spoken, Target};
     use crate::log::rotating::Limits;
@@ -260,8 +261,8 @@ mod tests {
         let sinks = Sinks::open(&Setup { target, limits: Limits::new(0, 0), echo: false }).unwrap();
         let (logger, queue) = Logger::new(LogLevel::Info);
         activity::start(queue, sinks).unwrap();
-        let speaker = Speaker { name: "a", logger: &logger, audience: &Nobody };
         let tally = Arc::new(Tally::new(Arc::new(Counters::default())));
+        let speaker = Speaker { name: "a", logger: &logger, audience: &Nobody, tally: &tally };
         let target = Target { file: None, syslog: false, capture: None, events: false };
         let slots = Slots::default();
         let open = (&target, &slots, &tally);
@@ -275,13 +276,13 @@ mod tests {
             if more {
                 // Others may still write, so it is read on.
                 assert_eq!(stream.read(&mut [0; 64], speaker, &|_, _| {}), Amount::Little);
-                stream.lose(speaker, &tally);
+                stream.lose(speaker);
                 assert_eq!(tally.of(OfProcess::LogBytesLost), 0);
             }
         }
         pipe::write(&pipe.write, b"of others").unwrap();
-        stream.lose(speaker, &tally);
-        stream.lose(speaker, &tally);
+        stream.lose(speaker);
+        stream.lose(speaker);
         assert_eq!(tally.of(OfProcess::LogBytesLost), 10);
         logger.flush(Duration::from_secs(60));
         let text = fs::read_to_string(&path).unwrap();

@@ -215,7 +215,8 @@ impl Job {
 
     /// Who speaks in its logs.
     pub fn speaker(&self) -> Speaker<'_> {
-        Speaker { name: &self.program.name, logger: self.logger(), audience: self }
+        let (name, tally) = (&self.program.name, self.logs.tally());
+        Speaker { name, logger: self.logger(), audience: self, tally }
     }
 
     fn tell(&self, heard: pool::Heard) {
@@ -301,11 +302,12 @@ fn begin(job: &Job, turn: Turn) -> Option<(Pump<'_>, Option<Place>)> {
     let mut live = match launch(job, &turn) {
         Ok(live) => live,
         Err(failure) => {
-            let what = match failure.lacks_resources {
-                true => OfProcess::SpawnLackedResources,
-                false => OfProcess::SpawnFailed,
-            };
-            job.logs.tally().count(what);
+            if !job.link.is_called_off() {
+                job.logs.tally().count(match failure.lacks_resources {
+                    true => OfProcess::SpawnLackedResources,
+                    false => OfProcess::SpawnFailed,
+                });
+            }
             (job.report)(Report::Failed(failure));
             return None;
         }
@@ -374,6 +376,7 @@ impl<'a> Pump<'a> {
         if let Some(error) = self.stdin.take_failure() {
             let (name, why) = (&self.job.program.name, errno::described(&error));
             let line = format_args!("'{name}' stdin can't be written and is closed: {why}");
+            self.job.logs.tally().count(OfProcess::StdinFailed);
             self.job.logger().log(LogLevel::Error, line);
         }
         if channel.fd >= 0 && self.stdin.fd() < 0 {

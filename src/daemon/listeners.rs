@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 
 use crate::config::host::Host as _;
 use crate::config::options::{HttpServer, LogLevel, Options, ServerAddress};
+use crate::counters::{Counters, OfDaemon};
 use crate::log::activity::{self, Logger};
 use crate::sys::clock;
 use crate::sys::net::Listener;
@@ -31,8 +32,9 @@ pub(super) fn open(options: &Options, opened: &mut Vec<Listener>) -> Result<(), 
 }
 
 /// Listeners that stay take mode and owner of their sections once nothing can fail any more.
-pub(super) fn settle(logger: &Logger, listeners: &[Listener]) {
+pub(super) fn settle(logger: &Logger, counters: &Counters, listeners: &[Listener]) {
     for error in listeners.iter().filter_map(|listener| listener.settle().err()) {
+        counters.count(OfDaemon::SetupFailed);
         logger.log(LogLevel::Error, error);
     }
 }

@@ -8,11 +8,12 @@ use crate::counters::{Counters, OfDaemon, OfProcess};
 use crate::log::activity::Logger;
 use crate::xml_rpc::Writer;
 
-const TROUBLES: [(Trouble, &str); 9] = [
+const TROUBLES: [(Trouble, &str); 10] = [
     (Trouble::Descriptors, "out_of_descriptors"),
     (Trouble::Accept, "accept_failed"),
     (Trouble::Connections, "connections_full"),
     (Trouble::Bodies, "bodies_full"),
+    (Trouble::Leases, "calls_full"),
     (Trouble::Unsent, "answers_unread"),
     (Trouble::Poll, "poll_failed"),
     (Trouble::Panic, "panicked"),

@@ -15,6 +15,7 @@ use super::methods::Service;
 use super::request::{Request, Stream};
 use super::response::Response;
 use crate::config::options::{LogLevel, MainLog};
+use crate::counters::OfDaemon;
 use crate::log::follow::{Follower, News};
 use crate::process::output::Output;
 use crate::sys::watch::Watch;
@@ -89,6 +90,7 @@ pub fn serve(service: &Arc<Service>, request: Request) {
     if let Err(error) = thread::start(c"stream", STACK, Box::new(body)) {
         let error = errno::described(&error);
         let line = format_args!("no thread for a client that follows a log: {error}");
+        service.counters.count(OfDaemon::FollowerRefused);
         service.logger.log(LogLevel::Error, line);
     }
 }

@@ -97,6 +97,8 @@ pub struct Speaker<'a> {
     pub logger: &'a Logger,
     /// Who else listens.
     pub audience: &'a dyn Audience,
+    /// What is counted of it.
+    pub tally: &'a Tally,
 }
 
 /// What a process has written, as text.
