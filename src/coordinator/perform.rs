@@ -95,9 +95,10 @@ impl Coordinator<'_> {
             }
             Effect::WaitingToDie(unstopped) => self.log_waiting(&unstopped),
             Effect::Finished(state) => {
-                let members: Vec<ProcessId> = self.shells.keys().copied().collect();
-                self.end_unknown(&members);
-                self.finished = Some(state);
+                if self.finished.replace(state).is_none() {
+                    let members: Vec<ProcessId> = self.shells.keys().copied().collect();
+                    self.end_unknown(&members);
+                }
             }
             Effect::Send(id, bytes) => self.send_event(id, bytes),
             Effect::Tell(notice) => {

@@ -107,7 +107,8 @@ pub enum Effect {
     CloseSocket(SocketId),
     /// Write that these are waited for: names and states.
     WaitingToDie(Vec<(String, ProcessState)>),
-    /// Every process has stopped: leave.
+    /// Every process has stopped: leave. Once more where a shutdown overrules a restart that has
+    /// come so far.
     Finished(SupervisorState),
     /// Write this to the stdin of a listener.
     Send(ProcessId, Vec<u8>),

@@ -6,6 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use crate::support::{Setup, Side, free_port, root, rpc, wait_for};
 
@@ -98,6 +100,41 @@ fn a_second_hup_reads_the_file_once_more() {
     d.append("[program:late]\ncommand=/bin/sleep 1000\nstartsecs=0\n");
     d.signal(Signal::SIGHUP);
     d.wait_state("late", "RUNNING", 30);
+}
+
+/// While the file is read once more, nothing runs and nothing is to be started.
+#[test]
+fn a_shutdown_ends_a_restart_that_has_stopped_everything() {
+    if !Side::ours_only("the original reads the file once, and waits for whatever it names") {
+        return;
+    }
+    let waits = "#!/bin/sh\ntrap '' TERM\necho up\nwhile ! [ -e end ]; do sleep 0.1; done\n";
+    let mut d = Setup::new()
+        .script("waits", waits)
+        .program(
+            "a",
+            "command=%(here)s/waits\nstartsecs=0\nstopwaitsecs=1000\n\
+                       stdout_logfile=%(here)s/a.log",
+        )
+        .start();
+    d.wait_file("a.log", 15, |text| text.contains("up"));
+    d.signal(Signal::SIGHUP);
+    d.wait_log("INFO waiting for a to die", 15);
+    // Nobody writes it: reading it takes five seconds, and each signal has it read again.
+    mkfifo(&d.path("silent.conf"), Mode::S_IRWXU).unwrap();
+    d.append("[include]\nfiles=%(here)s/silent.conf\n");
+    let read_again = || d.signal(Signal::SIGHUP);
+    read_again();
+    fs::write(d.path("end"), "").unwrap();
+    wait_for("the program's end", 60, || {
+        read_again();
+        (d.count("* stopped: a (*") > 0).then_some(())
+    });
+    read_again();
+    d.signal(Signal::SIGTERM);
+    assert_eq!(d.wait_exit(60), 0);
+    assert_eq!(d.count("INFO spawned: *"), 1);
+    assert_eq!(d.count(STARTED), 1);
 }
 
 #[test]

@@ -32,8 +32,13 @@ impl World {
         if self.state == SupervisorState::Shutdown {
             return;
         }
+        let overruled = self.state != state;
         self.state = state;
         self.bouncing.clear();
+        if self.leaving.as_ref().is_some_and(|leaving| leaving.finished) && overruled {
+            // The restart waits for what is still being prepared, and will not come.
+            out.push(Effect::Finished(state));
+        }
         if self.leaving.is_none() {
             let groups = self.groups.iter().map(|group| group.options.name.clone()).collect();
             self.leaving =

@@ -79,6 +79,7 @@ fn nothing_to_stop_finishes_at_once_and_once() {
         assert_eq!(play.sleep(60_000), NOTHING);
         assert_eq!(play.step(Event::Deadline), NOTHING);
         assert_eq!(play.step(RESTART), NOTHING);
+        assert_eq!(play.step(SHUTDOWN), ["finished SHUTDOWN"]);
         assert_eq!(play.step(SHUTDOWN), NOTHING);
     }
 }
@@ -211,6 +212,17 @@ fn a_shutdown_overrules_a_restart_and_nothing_overrules_a_shutdown() {
     assert_eq!(play.step(RESTART), NOTHING);
     assert_eq!(play.world.state(), SupervisorState::Shutdown);
     assert_eq!(play.exit("a", 0), ["a STOPPED", "finished SHUTDOWN"]);
+}
+
+/// It may wait for a configuration that is read once more.
+#[test]
+fn a_shutdown_overrules_a_restart_that_has_stopped_everything() {
+    let mut play = Play::up([alone(program("a"))]);
+    play.step(RESTART);
+    assert_eq!(play.exit("a", 0), ["a STOPPED", "finished RESTARTING"]);
+    assert_eq!(play.step(RESTART), NOTHING);
+    assert_eq!(play.step(SHUTDOWN), ["finished SHUTDOWN"]);
+    assert_eq!(play.step(SHUTDOWN), NOTHING, "once");
 }
 
 #[test]
