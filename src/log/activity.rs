@@ -6,13 +6,14 @@ use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+use super::room::Room;
 use super::rotating::{Limits, Rotating, Trouble};
 use super::syslog;
 use crate::config::options::{LogLevel, MainLog};
@@ -20,11 +21,14 @@ use crate::sys::file::{self, Mode};
 use crate::sys::syslog as system;
 use crate::sys::{clock, errno, stdout};
 
-/// Messages that may wait to be written.
+/// Messages that may wait to be written, if their bytes do (`room.rs`).
 const QUEUE: usize = 8192;
 
 /// Wishes (to reopen, to clear, to switch) that may wait besides.
 const WISHES: usize = 256;
+
+/// Bytes that stay allocated for a line.
+const LINE: usize = 64 * 1024;
 
 const STACK: usize = 128 * 1024;
 
@@ -55,9 +59,8 @@ struct Shared {
     level: AtomicU8,
     dropped: AtomicU64,
     losses: Losses,
-    /// Messages in the queue. It is bounded by this count and not by a channel of that size,
-    /// which would hold memory for all of them from the start.
-    waiting: AtomicUsize,
+    /// For what is in the queue.
+    room: Room,
 }
 
 /// What was lost since the start.
@@ -96,6 +99,16 @@ enum ToLog {
     Clear(Sender<io::Result<()>>),
     Switch(Box<Sinks>),
     Flush(Sender<()>),
+}
+
+impl ToLog {
+    /// The memory of its text.
+    fn bytes(&self) -> usize {
+        match self {
+            ToLog::Line { text, .. } => text.capacity(),
+            ToLog::Reopen | ToLog::Clear(_) | ToLog::Switch(_) | ToLog::Flush(_) => 0,
+        }
+    }
 }
 
 impl std::fmt::Debug for ToLog {
@@ -141,9 +154,8 @@ impl Logger {
     pub fn new(level: LogLevel) -> (Logger, LogQueue) {
         let (queue, lines) = unbounded();
         let level = AtomicU8::new(level as u8);
-        let (dropped, waiting) = (AtomicU64::new(0), AtomicUsize::new(0));
-        let losses = Losses::default();
-        let shared = Arc::new(Shared { level, dropped, losses, waiting });
+        let (losses, room) = (Losses::default(), Room::default());
+        let shared = Arc::new(Shared { level, dropped: AtomicU64::new(0), losses, room });
         (Logger { queue, shared: Arc::clone(&shared) }, LogQueue { lines, shared })
     }
 
@@ -198,9 +210,13 @@ impl Logger {
             // A log that hangs must not grow by signals to reopen it either.
             ToLog::Reopen | ToLog::Clear(_) | ToLog::Switch(_) | ToLog::Flush(_) => QUEUE + WISHES,
         };
-        let waiting = self.shared.waiting.fetch_add(1, Ordering::Relaxed);
-        if waiting >= most || self.queue.send(message).is_err() {
-            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        let bytes = message.bytes();
+        let fits = self.shared.room.take(most, bytes);
+        let sent = fits && self.queue.send(message).is_ok();
+        if !sent {
+            if fits {
+                self.shared.room.give_back(bytes);
+            }
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
             self.shared.losses.lines_dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -277,7 +293,7 @@ impl Writer {
     /// Until every logger is gone.
     fn run(&mut self, queue: &LogQueue) {
         while let Ok(message) = queue.lines.recv() {
-            queue.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            queue.shared.room.give_back(message.bytes());
             self.tell_of_rotation();
             match message {
                 ToLog::Line { at, level, text } => self.line(at, level, &text),
@@ -323,6 +339,7 @@ impl Writer {
         line.extend_from_slice(text.as_bytes());
         line.push(b'\n');
         self.write(&line);
+        line.shrink_to(LINE);
         self.line = line;
     }
 
@@ -465,3 +482,6 @@ pub fn local(at: Duration) -> Option<DateTime<Local>> {
     let secs = i64::try_from(at.as_secs()).ok()?;
     Some(DateTime::from_timestamp(secs, at.subsec_nanos())?.with_timezone(&Local))
 }
+
+#[cfg(test)]
+mod tests;

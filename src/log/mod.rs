@@ -5,6 +5,7 @@ pub mod ansi;
 pub mod child_log;
 pub mod follow;
 pub mod read;
+pub mod room;
 pub mod rotating;
 pub mod shared;
 pub mod syslog;
