@@ -172,6 +172,9 @@ impl Ready {
         // Until here errors name the file as the user did.
         let place = place.absolute();
         let main = &options.supervisord;
+        if main.nodaemon {
+            stdout::open_errors_anew();
+        }
         if main.nodaemon && !main.silent {
             stdout::open_anew();
         }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::sync::OnceLock;
@@ -11,14 +11,12 @@ use std::time::Duration;
 use super::inject::{self, Call};
 use super::{file, poll, seats};
 
-const FD: RawFd = 1;
-
 /// What a pipe that has room takes without blocking, if nobody else writes to it.
 const PIECE: usize = 4096;
 
-/// How stdout is written without blocking. Whether its descriptor blocks is no business of ours:
-/// the open file is shared with whoever started us, and others may write to it as well, so that the
-/// room that was there is gone a moment later.
+/// How one of them is written without blocking. Whether its descriptor blocks is no business of
+/// ours: the open file is shared with whoever started us, and others may write to it as well, so
+/// that the room that was there is gone a moment later.
 #[derive(Debug)]
 enum Way {
     /// A pipe or a terminal, by an open file of our own, which does not block.
@@ -29,7 +27,15 @@ enum Way {
     Shared,
 }
 
-static WAY: OnceLock<Way> = OnceLock::new();
+/// One of them.
+#[derive(Debug)]
+struct Output {
+    fd: RawFd,
+    way: OnceLock<Way>,
+}
+
+static STDOUT: Output = Output { fd: 1, way: OnceLock::new() };
+static STDERR: Output = Output { fd: 2, way: OnceLock::new() };
 
 impl Way {
     fn to(fd: RawFd) -> Way {
@@ -70,47 +76,63 @@ impl Way {
     }
 }
 
-/// Finds the way to write it: before the daemon becomes another user, who could not open what
+impl Output {
+    fn open_anew(&self) {
+        let _ = self.way.set(Way::to(self.fd));
+    }
+
+    fn has_room(&self) -> bool {
+        let mut fds = [poll::entry(self.fd, poll::OUT)];
+        poll::poll(&mut fds, Some(Duration::ZERO)).is_ok_and(|ready| ready > 0)
+    }
+
+    fn print(&self, text: &[u8]) -> usize {
+        let way = self.way.get().unwrap_or(&Way::Shared);
+        let mut left = text;
+        while !left.is_empty() {
+            if !self.has_room() {
+                return left.len();
+            }
+            match way.write(self.fd, left.get(..PIECE).unwrap_or(left)) {
+                Ok(written) => left = left.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return left.len(),
+                // Nobody can be told of it but by the log itself, which goes on.
+                Err(_) => return 0,
+            }
+        }
+        0
+    }
+}
+
+/// Finds the way to write stdout: before the daemon becomes another user, who could not open what
 /// belongs to this one. Not in a daemon that leaves its terminal, which would stay open.
 pub fn open_anew() {
-    let _ = WAY.set(Way::to(FD));
+    STDOUT.open_anew();
 }
 
-/// Whether a write would not block.
+/// The same for stderr.
+pub fn open_errors_anew() {
+    STDERR.open_anew();
+}
+
+/// Whether a write to stdout would not block.
 pub fn has_room() -> bool {
-    let mut fds = [poll::entry(FD, poll::OUT)];
-    poll::poll(&mut fds, Some(Duration::ZERO)).is_ok_and(|ready| ready > 0)
+    STDOUT.has_room()
 }
 
-/// Prints as much as goes without blocking; how many bytes did not go.
+/// Prints as much on stdout as goes without blocking; how many bytes did not go.
 pub fn print(text: &[u8]) -> usize {
-    let way = WAY.get().unwrap_or(&Way::Shared);
-    let mut left = text;
-    while !left.is_empty() {
-        if !has_room() {
-            return left.len();
-        }
-        match way.write(FD, left.get(..PIECE).unwrap_or(left)) {
-            Ok(written) => left = left.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return left.len(),
-            // Nobody can be told of it but by the log itself, which goes on.
-            Err(_) => return 0,
-        }
-    }
-    0
+    STDOUT.print(text)
 }
 
-/// Prints a line on stderr. Nobody can be told if that fails.
+/// Prints a line on stderr, if it goes without blocking. Nobody can be told if it does not.
 pub fn complain(line: &str) {
-    if inject::fail(Call::Write).is_err() {
-        return;
-    }
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    STDERR.print(format!("{line}\n").as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
@@ -162,6 +184,17 @@ mod tests {
         let terminal = openpty(None, None).unwrap();
         let fd = terminal.slave.as_raw_fd();
         assert!(fill(fd) > 0 && blocks(fd));
+    }
+
+    #[test]
+    fn what_finds_no_room_is_left_at_once() {
+        let pipe = pipe::pipe().unwrap();
+        let output = Output { fd: pipe.write.as_raw_fd(), way: OnceLock::new() };
+        assert_eq!(output.print(b"before its way is known\n"), 0);
+        output.open_anew();
+        fill(output.fd);
+        assert_eq!(output.print(&[b'x'; 3 * PIECE]), 3 * PIECE);
+        assert!(blocks(output.fd));
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod lingering;
 mod pairs;
 mod pid1;
 mod real;
+mod stdout;
 mod syslog;
 mod unclean;
 
