@@ -444,7 +444,7 @@ impl Serving {
         }
         drop(log_directory);
         // The last lines come before the account, on the same stdout.
-        logger.flush(FAREWELL);
+        logger.finish(FAREWELL);
         if let (Some(account), Some(profile)) = (account, profile)
             && let Err(error) = account.write(&profile.into_inner())
         {

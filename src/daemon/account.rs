@@ -42,10 +42,7 @@ impl Account {
                 let _ = file::empty(&file);
                 file::write_whole(&file, text.as_bytes())
             }
-            None => {
-                stdout::print(text.as_bytes());
-                Ok(())
-            }
+            None => stdout::print(text.as_bytes()).map_err(|refused| refused.why),
         }
     }
 }

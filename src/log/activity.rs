@@ -11,11 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local};
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
+use super::losses::{self, Change};
 use super::room::Room;
 use super::rotating::{Limits, Rotating, Trouble};
-use super::syslog;
 use crate::config::options::{LogLevel, MainLog};
 use crate::sys::file::{self, Mode};
 use crate::sys::syslog as system;
@@ -99,6 +99,7 @@ enum ToLog {
     Clear(Sender<io::Result<()>>),
     Switch(Box<Sinks>),
     Flush(Sender<()>),
+    Finish(Sender<()>),
 }
 
 impl ToLog {
@@ -106,7 +107,11 @@ impl ToLog {
     fn bytes(&self) -> usize {
         match self {
             ToLog::Line { text, .. } => text.capacity(),
-            ToLog::Reopen | ToLog::Clear(_) | ToLog::Switch(_) | ToLog::Flush(_) => 0,
+            ToLog::Reopen
+            | ToLog::Clear(_)
+            | ToLog::Switch(_)
+            | ToLog::Flush(_)
+            | ToLog::Finish(_) => 0,
         }
     }
 }
@@ -204,11 +209,22 @@ impl Logger {
         let _ = wait.recv_timeout(limit);
     }
 
+    /// Flushes, and has told what was lost: the daemon ends.
+    pub fn finish(&self, limit: Duration) {
+        let (done, wait) = bounded(1);
+        self.send(ToLog::Finish(done));
+        let _ = wait.recv_timeout(limit);
+    }
+
     fn send(&self, message: ToLog) {
         let most = match message {
             ToLog::Line { .. } => QUEUE,
             // A log that hangs must not grow by signals to reopen it either.
-            ToLog::Reopen | ToLog::Clear(_) | ToLog::Switch(_) | ToLog::Flush(_) => QUEUE + WISHES,
+            ToLog::Reopen
+            | ToLog::Clear(_)
+            | ToLog::Switch(_)
+            | ToLog::Flush(_)
+            | ToLog::Finish(_) => QUEUE + WISHES,
         };
         let bytes = message.bytes();
         let fits = self.shared.room.take(most, bytes);
@@ -263,8 +279,8 @@ pub fn start(queue: LogQueue, sinks: Sinks) -> io::Result<()> {
             stamp: Stamp::default(),
             line: Vec::new(),
             told_rotation: false,
-            unprinted: 0,
-            unsent: syslog::Losses::default(),
+            unprinted: losses::Losses::none(),
+            unsent: losses::Losses::none(),
         };
         loop {
             let run = catch_unwind(AssertUnwindSafe(|| writer.run(&queue)));
@@ -284,35 +300,72 @@ struct Writer {
     line: Vec<u8>,
     told_rotation: bool,
     /// Bytes that stdout did not take.
-    unprinted: usize,
+    unprinted: losses::Losses,
     /// Lines that the system's log did not take.
-    unsent: syslog::Losses,
+    unsent: losses::Losses,
 }
 
 impl Writer {
     /// Until every logger is gone.
     fn run(&mut self, queue: &LogQueue) {
-        while let Ok(message) = queue.lines.recv() {
-            queue.shared.room.give_back(message.bytes());
-            self.tell_of_rotation();
-            match message {
-                ToLog::Line { at, level, text } => self.line(at, level, &text),
-                ToLog::Reopen => self.reopen(),
-                ToLog::Clear(done) => {
-                    let cleared = self.clear();
-                    let _ = done.send(cleared);
-                }
-                ToLog::Switch(sinks) => self.switch(*sinks),
-                ToLog::Flush(done) => {
-                    let _ = done.send(());
-                }
-            }
-            let dropped = queue.shared.dropped.swap(0, Ordering::Relaxed);
-            if dropped > 0 {
-                let text = format!("{dropped} lines of this log were dropped: it could not follow");
-                self.line(clock::wall(), LogLevel::Error, &text);
+        loop {
+            let received = match self.due() {
+                None => queue.lines.recv().map_err(RecvTimeoutError::from),
+                Some(due) => queue.lines.recv_deadline(due),
+            };
+            match received {
+                Ok(message) => self.take(message, queue),
+                Err(RecvTimeoutError::Timeout) => self.settle(Instant::now()),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    fn take(&mut self, message: ToLog, queue: &LogQueue) {
+        queue.shared.room.give_back(message.bytes());
+        self.tell_of_rotation();
+        match message {
+            ToLog::Line { at, level, text } => self.line(at, level, &text),
+            ToLog::Reopen => self.reopen(),
+            ToLog::Clear(done) => {
+                let cleared = self.clear();
+                let _ = done.send(cleared);
+            }
+            ToLog::Switch(sinks) => self.switch(*sinks),
+            ToLog::Flush(done) => {
+                let _ = done.send(());
+            }
+            ToLog::Finish(done) => {
+                self.finish();
+                let _ = done.send(());
+            }
+        }
+        let dropped = queue.shared.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let text = format!("{dropped} lines of this log were dropped: it could not follow");
+            self.line(clock::wall(), LogLevel::Error, &text);
+        }
+    }
+
+    /// When a trouble is over, if no line comes and fails before.
+    fn due(&self) -> Option<Instant> {
+        [self.unsent.due(), self.unprinted.due()].into_iter().flatten().min()
+    }
+
+    /// Tells of troubles that are over, for which no line may come for long.
+    fn settle(&mut self, now: Instant) {
+        let unsent = self.unsent.settle(now);
+        self.tell_of_syslog(unsent);
+        let unprinted = self.unprinted.settle(now);
+        self.tell_of_stdout(unprinted);
+    }
+
+    /// Tells of all troubles that can be told of.
+    fn finish(&mut self) {
+        let unsent = self.unsent.finish();
+        self.tell_of_syslog(unsent);
+        let unprinted = self.unprinted.finish();
+        self.tell_of_stdout(unprinted);
     }
 
     /// A file that stays the same is kept open: it may have been rotated since the other was.
@@ -350,15 +403,24 @@ impl Writer {
             if sent.is_err() {
                 self.shared.losses.syslog_lines_lost.fetch_add(1, Ordering::Relaxed);
             }
-            match self.unsent.note(sent, Instant::now()) {
-                Some(syslog::Trouble::Began(error)) => self.complain(&error),
-                Some(syslog::Trouble::Ended(lines)) => {
-                    let text =
-                        format!("this log could not be written: {lines} lines of it are lost");
-                    self.line(clock::wall(), LogLevel::Error, &text);
-                }
-                None => {}
+            let now = Instant::now();
+            let change = match sent {
+                Ok(()) => self.unsent.go(now),
+                Err(error) => self.unsent.lose(1, error, now),
+            };
+            self.tell_of_syslog(change);
+        }
+    }
+
+    fn tell_of_syslog(&mut self, change: Option<Change>) {
+        match change {
+            Some(Change::Began(error)) => self.complain(&error),
+            Some(Change::Ended(lines)) => {
+                let text = format!("this log could not be written: {lines} lines of it are lost");
+                self.line(clock::wall(), LogLevel::Error, &text);
             }
+            // The log of a daemon has no end that could be told in it.
+            Some(Change::Left(_)) | None => {}
         }
     }
 
@@ -369,14 +431,17 @@ impl Writer {
             self.shared.losses.bytes_lost.fetch_add(lost, Ordering::Relaxed);
         }
         if self.sinks.stdout {
-            let unprinted = stdout::print(line);
-            self.unprinted += unprinted;
-            let count = &self.shared.losses.bytes_not_printed;
-            count.fetch_add(unprinted as u64, Ordering::Relaxed);
-            // A terminal may say that it has room, and have too little for a line.
-            if unprinted == 0 {
-                self.tell_of_unprinted();
-            }
+            let printed = stdout::print(line);
+            let now = Instant::now();
+            let change = match printed {
+                Ok(()) => self.unprinted.go(now),
+                Err(refused) => {
+                    let bytes = refused.bytes as u64;
+                    self.shared.losses.bytes_not_printed.fetch_add(bytes, Ordering::Relaxed);
+                    self.unprinted.lose(bytes, refused.why, now)
+                }
+            };
+            self.tell_of_stdout(change);
         }
         for trouble in troubles {
             self.tell(&trouble);
@@ -409,13 +474,30 @@ impl Writer {
         ));
     }
 
-    /// Once stdout takes lines again.
-    fn tell_of_unprinted(&mut self) {
-        if self.unprinted > 0 && stdout::has_room() {
-            let bytes = std::mem::take(&mut self.unprinted);
-            let text = format!("nobody read stdout: {bytes} bytes were not printed there");
-            self.line(clock::wall(), LogLevel::Error, &text);
-        }
+    /// Trouble with stdout is told here, as this log goes on.
+    fn tell_of_stdout(&mut self, change: Option<Change>) {
+        let (level, text) = match change {
+            Some(Change::Began(error)) => {
+                let why = errno::described(&error);
+                let text =
+                    format!("stdout can't be written: {why}; lines are lost there until it can");
+                (LogLevel::Error, text)
+            }
+            Some(Change::Ended(bytes)) => {
+                let text = format!("stdout is written again; {bytes} bytes were not printed there");
+                (LogLevel::Warn, text)
+            }
+            Some(Change::Left(bytes)) => {
+                // Nor would this line go there.
+                self.sinks.stdout = false;
+                let text = format!(
+                    "stdout could not be written to the end; {bytes} bytes were not printed there"
+                );
+                (LogLevel::Warn, text)
+            }
+            None => return,
+        };
+        self.line(clock::wall(), level, &text);
     }
 
     fn tell_of_rotation(&mut self) {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::activity::Logger;
 use super::ansi::Ansi;
+use super::losses::Change;
 use super::rotating::{Limits, Rotating, Trouble};
 use super::shared::{Holding, Slots, Writer};
 use super::syslog;
@@ -255,9 +256,13 @@ impl ChildLog {
             if sent.is_err() {
                 tally.count(OfProcess::SyslogLinesLost);
             }
-            let trouble = syslog::of_children().note(sent, Instant::now());
-            if let Some(trouble) = trouble {
-                tell_of_syslog(&trouble, speaker.logger);
+            let now = Instant::now();
+            let change = match sent {
+                Ok(()) => syslog::of_children().go(now),
+                Err(error) => syslog::of_children().lose(1, error, now),
+            };
+            if let Some(change) = change {
+                tell_of_syslog(&change, speaker.logger);
             }
         }
     }
@@ -345,10 +350,10 @@ fn tell(output: Output, file: Option<&Writer>, trouble: &Trouble, speaker: Speak
     }
 }
 
-fn tell_of_syslog(trouble: &syslog::Trouble, logger: &Logger) {
+fn tell_of_syslog(change: &Change, logger: &Logger) {
     let path = system::PATH;
-    match trouble {
-        syslog::Trouble::Began(error) => logger.log(
+    match change {
+        Change::Began(error) => logger.log(
             LogLevel::Error,
             format_args!(
                 "the system's log {path} can't be written: {}; lines of output for it are lost \
@@ -356,7 +361,7 @@ fn tell_of_syslog(trouble: &syslog::Trouble, logger: &Logger) {
                 errno::described(error)
             ),
         ),
-        syslog::Trouble::Ended(lines) => logger.log(
+        Change::Ended(lines) | Change::Left(lines) => logger.log(
             LogLevel::Warn,
             format_args!(
                 "the system's log {path} is written again; {lines} lines of output for it are lost"

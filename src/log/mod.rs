@@ -4,6 +4,7 @@ pub mod activity;
 pub mod ansi;
 pub mod child_log;
 pub mod follow;
+pub mod losses;
 pub mod read;
 pub mod room;
 pub mod rotating;

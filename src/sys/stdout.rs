@@ -86,22 +86,37 @@ impl Output {
         poll::poll(&mut fds, Some(Duration::ZERO)).is_ok_and(|ready| ready > 0)
     }
 
-    fn print(&self, text: &[u8]) -> usize {
-        let way = self.way.get().unwrap_or(&Way::Shared);
+    fn print(&self, text: &[u8]) -> Result<(), Refused> {
         let mut left = text;
-        while !left.is_empty() {
-            if !self.has_room() {
-                return left.len();
-            }
-            match way.write(self.fd, left.get(..PIECE).unwrap_or(left)) {
+        while let Some(piece) = left.get(..PIECE.min(left.len())).filter(|part| !part.is_empty()) {
+            match self.write(piece) {
+                Ok(0) => {
+                    let why = io::Error::from(io::ErrorKind::WriteZero);
+                    return Err(Refused { bytes: left.len(), why });
+                }
                 Ok(written) => left = left.get(written..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return left.len(),
-                // Nobody can be told of it but by the log itself, which goes on.
-                Err(_) => return 0,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(Refused { bytes: left.len(), why }),
             }
         }
-        0
+        Ok(())
     }
+
+    fn write(&self, piece: &[u8]) -> io::Result<usize> {
+        if !self.has_room() {
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        }
+        self.way.get().unwrap_or(&Way::Shared).write(self.fd, piece)
+    }
+}
+
+/// The end of a text that was not printed.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its length.
+    pub bytes: usize,
+    /// `WouldBlock` when nobody reads; what else the system says.
+    pub why: io::Error,
 }
 
 /// Finds the way to write stdout: before the daemon becomes another user, who could not open what
@@ -115,19 +130,17 @@ pub fn open_errors_anew() {
     STDERR.open_anew();
 }
 
-/// Whether a write to stdout would not block.
-pub fn has_room() -> bool {
-    STDOUT.has_room()
-}
-
-/// Prints as much on stdout as goes without blocking; how many bytes did not go.
-pub fn print(text: &[u8]) -> usize {
+/// Prints as much on stdout as goes without blocking.
+///
+/// # Errors
+/// What did not go, and why.
+pub fn print(text: &[u8]) -> Result<(), Refused> {
     STDOUT.print(text)
 }
 
 /// Prints a line on stderr, if it goes without blocking. Nobody can be told if it does not.
 pub fn complain(line: &str) {
-    STDERR.print(format!("{line}\n").as_bytes());
+    let _ = STDERR.print(format!("{line}\n").as_bytes());
 }
 
 #[cfg(test)]
@@ -190,11 +203,27 @@ mod tests {
     fn what_finds_no_room_is_left_at_once() {
         let pipe = pipe::pipe().unwrap();
         let output = Output { fd: pipe.write.as_raw_fd(), way: OnceLock::new() };
-        assert_eq!(output.print(b"before its way is known\n"), 0);
+        output.print(b"before its way is known\n").unwrap();
         output.open_anew();
         fill(output.fd);
-        assert_eq!(output.print(&[b'x'; 3 * PIECE]), 3 * PIECE);
+        let refused = output.print(&[b'x'; 3 * PIECE]).unwrap_err();
+        assert_eq!((refused.bytes, refused.why.kind()), (3 * PIECE, io::ErrorKind::WouldBlock));
         assert!(blocks(output.fd));
+    }
+
+    #[test]
+    fn what_is_refused_is_told_with_the_reason() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let pipe = pipe::pipe().unwrap();
+        drop(pipe.read);
+        for (fd, number) in
+            [(full.as_raw_fd(), libc::ENOSPC), (pipe.write.as_raw_fd(), libc::EPIPE)]
+        {
+            let output = Output { fd, way: OnceLock::new() };
+            output.open_anew();
+            let refused = output.print(b"line\n").unwrap_err();
+            assert_eq!((refused.bytes, refused.why.raw_os_error()), (5, Some(number)));
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The daemon's own stdout and stderr, whose reader stalls: nobody waits for it.
+//! The daemon's own stdout and stderr, whose reader stalls, goes away or is slow: nobody waits for
+//! it, and what it misses is told.
 
 use std::{
     fs::{self, File},
@@ -7,7 +8,14 @@ use std::{
     path::Path,
 };
 
+use nix::{sys::stat::Mode, unistd::mkfifo};
+
 use crate::support::{Setup, Side, TestDaemon, rpc, wait_for};
+
+const UNPRINTED: &str = "ERRO stdout can't be written: *; lines are lost there until it can";
+const PRINTED: &str = "WARN stdout is written again; * bytes were not printed there";
+const NEVER_PRINTED: &str =
+    "WARN stdout could not be written to the end; * bytes were not printed there";
 
 fn ours_only() -> bool {
     Side::ours_only("the original waits for whoever reads its stdout")
@@ -57,4 +65,63 @@ fn the_main_log_heals_while_nobody_reads_stderr() {
         d.read("logs/main.log").contains(" ERRO this log could not be written: ").then_some(())
     });
     assert_eq!(counted(&d, "activity_log", "failed"), 1);
+}
+
+/// The number before the word `bytes` of a line.
+fn bytes(line: &str) -> u64 {
+    let before = line.split_once(" bytes ").unwrap().0;
+    before.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+fn unprinted(d: &TestDaemon) -> u64 {
+    counted(d, "activity_log", "bytes_not_printed")
+}
+
+#[test]
+fn lines_that_a_full_stdout_refuses_are_counted_and_told() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let setup = Setup::new().supervisord("loglevel=trace").prelude("exec >/dev/full");
+    let mut d = setup.program("a", "command=/bin/cat\nstartsecs=0").start();
+    let before = wait_for("unprinted lines", 60, || Some(unprinted(&d)).filter(|n| *n > 0));
+    let more = wait_for("more of them", 60, || Some(unprinted(&d)).filter(|n| *n > before));
+    d.has_count(UNPRINTED, 1);
+    assert!(d.wait_log(UNPRINTED, 1).contains("[Errno 28]"));
+    assert_eq!(d.count(PRINTED), 0);
+    d.shut_down(60);
+    d.has_count(NEVER_PRINTED, 1);
+    assert!(bytes(&d.wait_log(NEVER_PRINTED, 1)) > more);
+    d.has_count(UNPRINTED, 1);
+}
+
+#[test]
+fn a_reader_of_stdout_that_goes_and_comes_is_told_of() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let setup = Setup::new().supervisord("loglevel=trace");
+    let fifo = setup.path("out");
+    mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    let reader = || {
+        let flags = nix::libc::O_NONBLOCK;
+        File::options().read(true).custom_flags(flags).open(&fifo).unwrap()
+    };
+    let first = reader();
+    let shell = format!("exec >{}", fifo.display());
+    let d = setup.prelude(&shell).program("a", "command=/bin/cat\nstartsecs=0").start();
+    assert_eq!(unprinted(&d), 0);
+    drop(first);
+    wait_for("unprinted lines", 60, || (unprinted(&d) > 1000).then_some(()));
+    d.has_count(UNPRINTED, 1);
+    assert!(d.wait_log(UNPRINTED, 1).contains("[Errno 32]"));
+    let _second = reader();
+    let lost = unprinted(&d);
+    // No other line has to come for that.
+    assert_eq!(bytes(&d.wait_log(PRINTED, 60)), unprinted(&d));
+    assert!(unprinted(&d) - lost < 1000);
+    d.has_count(UNPRINTED, 1);
+    d.has_count(NEVER_PRINTED, 0);
 }
