@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod command_line;
+mod farewell;
 mod leftovers;
 mod limits;
 mod listeners;
@@ -16,12 +17,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
 use self::account::Account;
 use self::command_line::Invocation;
+use self::farewell::{FAREWELL, Farewell};
 use self::restart::Place;
 use crate::child::audience::Wanted;
 use crate::child::buffers::Buffers;
@@ -31,7 +32,7 @@ use crate::config::error::ConfigError;
 use crate::config::options::{LogLevel, MainLog, Notice, NoticeLevel, Options};
 use crate::coordinator::message::{Handle, MAILBOX, Message};
 use crate::coordinator::prepare::{self, LogDirectory, NewGroup};
-use crate::coordinator::run::{Coordinator, Means};
+use crate::coordinator::run::{Coordinator, Means, Then};
 use crate::counters::{Counters, OfDaemon};
 use crate::getopt::Refusal;
 use crate::http::lanes::Lanes;
@@ -57,9 +58,6 @@ const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not 
 
 /// Threads that serve requests. None of them ever waits for a client or a process.
 const POOL: usize = 4;
-
-/// How long the last lines and answers may take at the end.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Runs supervisord on this process's command line.
 #[must_use]
@@ -400,9 +398,12 @@ impl Serving {
         let Serving { mut means, server, pool, restart, open_logs, account } = self;
         let logger = means.logger.clone();
         inject::arm();
-        loop {
+        let called_off = loop {
             let coordinator = Coordinator::new(&means, Arc::clone(&options), groups);
-            let Some(next) = coordinator.run() else { break };
+            let next = match coordinator.run() {
+                Then::Restart(next) => next,
+                Then::End(called_off) => break called_off,
+            };
             options = next.options;
             logger.set_level(options.supervisord.loglevel);
             logger.switch(next.sinks);
@@ -427,29 +428,42 @@ impl Serving {
             if let Some(old) = old.filter(|old| !is_same(old, means.state_file.as_ref())) {
                 old.remove();
             }
-        }
+        };
+        let farewell = Farewell::begin(&logger);
         let profile = means.profile.take();
-        if let Some(state_file) = means.state_file.take() {
-            state_file.remove();
-        }
-        // Nobody answers any more: whoever asks must learn so, not wait.
-        drop(means);
-        restart.now_listening(Vec::new());
-        server.stop();
-        for thread in pool {
-            let _ = thread.join();
-        }
-        if let Some(pidfile) = pidfile {
-            pidfile.remove();
-        }
-        drop(log_directory);
+        farewell.done("removing the state file", move || {
+            if let Some(state_file) = means.state_file.take() {
+                state_file.remove();
+            }
+            // Nobody answers any more: whoever asks must learn so, not wait.
+            drop(means);
+            drop(called_off);
+        });
+        farewell.done("closing the listeners", move || {
+            restart.now_listening(Vec::new());
+            server.stop();
+        });
+        farewell.done("answering the last requests", || {
+            for thread in pool {
+                let _ = thread.join();
+            }
+        });
+        farewell.done("removing the pidfile", || {
+            if let Some(pidfile) = pidfile {
+                pidfile.remove();
+            }
+            drop(log_directory);
+        });
         // The last lines come before the account, on the same stdout.
-        logger.finish(FAREWELL);
-        if let (Some(account), Some(profile)) = (account, profile)
-            && let Err(error) = account.write(&profile.into_inner())
-        {
-            logger.log(LogLevel::Error, format_args!("could not write the profile: {error}"));
-            logger.flush(FAREWELL);
+        farewell.finish();
+        if let (Some(account), Some(profile)) = (account, profile) {
+            farewell.done("writing the profile", move || {
+                if let Err(error) = account.write(&profile.into_inner()) {
+                    logger
+                        .log(LogLevel::Error, format_args!("could not write the profile: {error}"));
+                }
+            });
+            farewell.flush();
         }
         inject::finish();
     }

@@ -41,7 +41,7 @@
 //! | http acceptor | every connection that is idle, half sent or slow to read | poll |
 //! | http pool | one whole request each | its queue |
 //! | stream, one for each client that follows a log | its connection, its place in the log | poll |
-//! | files, while a restart is prepared | nothing | the disk |
+//! | files, while a restart is prepared, and at the end | nothing | the disk |
 //!
 //! # Invariants
 //!

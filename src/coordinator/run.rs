@@ -56,6 +56,15 @@ const FILES_STACK: usize = 2 << 20;
 /// is new. On a thread of its own.
 pub type Prepare = Arc<dyn Fn(&View) -> Result<Box<Next>, String> + Send + Sync>;
 
+/// What comes when every process has stopped.
+pub enum Then {
+    /// The daemon begins anew with this.
+    Restart(Box<Next>),
+    /// It ends; with what was prepared for a restart that was called off. To drop that touches
+    /// paths.
+    End(Option<Box<Next>>),
+}
+
 /// What the coordinator works with.
 pub struct Means {
     /// The mailbox.
@@ -169,9 +178,8 @@ impl<'a> Coordinator<'a> {
         coordinator
     }
 
-    /// Runs until every process has stopped after a request to leave. What comes next, if
-    /// anything does.
-    pub fn run(mut self) -> Option<Box<Next>> {
+    /// Runs until every process has stopped after a request to leave. What comes then.
+    pub fn run(mut self) -> Then {
         self.handle(Event::Began);
         loop {
             // A defect in one step must not orphan all children: the next message goes on.
@@ -187,7 +195,10 @@ impl<'a> Coordinator<'a> {
             }
             self.means.next_process.store(self.world.next_id(), Ordering::Relaxed);
             self.means.next_event.store(self.world.serials().peek(), Ordering::Relaxed);
-            return self.next.filter(|_| state != SupervisorState::Shutdown);
+            return match self.next {
+                Some(next) if state != SupervisorState::Shutdown => Then::Restart(next),
+                called_off => Then::End(called_off),
+            };
         }
     }
 

@@ -21,6 +21,7 @@ mod counters;
 mod crashes;
 mod fastcgi;
 mod flood;
+mod hanging;
 mod idle;
 mod leftovers;
 mod limits;

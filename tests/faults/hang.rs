@@ -1,6 +1,6 @@
 //! File systems that hang: whoever touches them waits, and nobody else.
 
-use std::{fs, path::Path, process::Command};
+use std::path::Path;
 
 use nix::{
     sys::signal::{self, Signal},
@@ -12,7 +12,11 @@ use crate::{
     ground::{Ground, size},
     row::{Row, row},
     scene::Scene,
-    support::{Setup, copy_fixtures, process_stat, read, wait_for},
+    support::{
+        Setup,
+        hanging::{self, FileSystem},
+        read,
+    },
 };
 
 pub const ROWS: &[Row] = &[
@@ -26,55 +30,9 @@ pub const ROWS: &[Row] = &[
     },
 ];
 
-/// The server of the file system; it hangs while the server is stopped.
-struct FileSystem(Pid);
-
-impl FileSystem {
-    fn of(scene: &Scene<'_>) -> FileSystem {
-        let pid = scene.d.read("fs.pid").trim().parse().expect("the server's pid");
-        FileSystem(Pid::from_raw(pid))
-    }
-
-    /// What it has taken up before it stops it would never answer, and who waits for that can't even
-    /// be killed.
-    fn hang(&self) {
-        signal::kill(self.0, Signal::SIGSTOP).expect("the server");
-        let stopped = || process_stat(self.0.as_raw()).filter(|stat| stat.state == 'T');
-        wait_for("the server to stop", 20, stopped);
-    }
-
-    fn go_on(&self) {
-        signal::kill(self.0, Signal::SIGCONT).expect("the server");
-    }
-}
-
-/// With the server the file system ends, and all who wait for it are released.
-impl Drop for FileSystem {
-    fn drop(&mut self) {
-        let _ = signal::kill(self.0, Signal::SIGKILL);
-    }
-}
-
 /// Mounts it at `disk`, for the daemon alone. `None`, with the reason told: it can't be done here.
 fn mounted(ground: &Ground, setup: Setup) -> Option<Setup> {
-    copy_fixtures(&["hanging_fs"], &setup.path(""));
-    fs::create_dir(setup.path("disk")).expect("a directory to mount at");
-    let [server, disk, pidfile, probe] =
-        ["hanging_fs", "disk", "fs.pid", "probe.pid"].map(|name| setup.path(name));
-    let possible = Command::new("unshare")
-        .args(["--mount", "/bin/sh", "-c", "\"$0\" \"$1\" \"$2\" && kill $(cat \"$2\")"])
-        .args([&server, &disk, &probe])
-        .output()
-        .expect("unshare");
-    let _ = fs::remove_file(&probe);
-    if !possible.status.success() {
-        let why = String::from_utf8_lossy(&possible.stderr).trim().to_owned();
-        ground.skip(format!("FUSE can't be had here: {why}"));
-        return None;
-    }
-    let [server, disk, pidfile] = [server, disk, pidfile].map(|path| path.display().to_string());
-    let start = format!("{server} {disk} {pidfile} /usr/bin/tail");
-    Some(setup.launcher(&["unshare", "--mount"]).prelude(&start))
+    hanging::mounted(setup).map_err(|why| ground.skip(why)).ok()
 }
 
 /// Writes so many lines a second to this log.
@@ -98,7 +56,7 @@ fn hanging_log(ground: &Ground) -> Step {
     }
     let Some(setup) = mounted(ground, setup) else { return Ok(()) };
     let scene = ground.start(setup)?;
-    let disk = FileSystem::of(&scene);
+    let disk = FileSystem::of(&scene.d);
     let log = scene.inside("disk/a.log");
     scene.begins("disk/a.log")?;
     for number in 0..10 {
@@ -139,7 +97,7 @@ fn hanging_main_log(ground: &Ground) -> Step {
     );
     let Some(setup) = mounted(ground, setup) else { return Ok(()) };
     let scene = ground.start(setup)?;
-    let disk = FileSystem::of(&scene);
+    let disk = FileSystem::of(&scene.d);
     let log = scene.inside("disk/main.log");
     disk.hang();
     scene.order("stopProcess", "blip")?;
@@ -162,7 +120,7 @@ fn start_beside(ground: &Ground) -> Step {
         .program("other", &format!("{sleep}\nuser=nobody"));
     let Some(setup) = mounted(ground, setup) else { return Ok(()) };
     let scene = ground.start(setup)?;
-    let disk = FileSystem::of(&scene);
+    let disk = FileSystem::of(&scene.d);
     scene.begins("disk/a.log")?;
     disk.hang();
     scene.probed(3)?;
@@ -194,7 +152,7 @@ fn hanging_exec(ground: &Ground) -> Step {
         .program("y", &format!("command=%(here)s/disk/tail -f %(here)s/script\n{lines}"));
     let Some(setup) = mounted(ground, setup) else { return Ok(()) };
     let scene = ground.start(setup)?;
-    let disk = FileSystem::of(&scene);
+    let disk = FileSystem::of(&scene.d);
     disk.hang();
     for name in ["x", "y"] {
         // Whoever asks may wait for it, and nobody else.
@@ -223,7 +181,7 @@ fn hanging_state_file(ground: &Ground) -> Step {
         .program("dies", &format!("command=/bin/sleep 1000\nautorestart=true\n{lines}"));
     let Some(setup) = mounted(ground, setup) else { return Ok(()) };
     let scene = ground.start(setup)?;
-    let disk = FileSystem::of(&scene);
+    let disk = FileSystem::of(&scene.d);
     scene.becomes("dies", "RUNNING", 20)?;
     let pid = scene.pid("dies")?;
     disk.hang();

@@ -7,6 +7,7 @@
 //! statement about the interface, and what then fails on ours is a defect of ours.
 #![allow(dead_code, reason = "each test program uses a part of this module")]
 
+pub mod hanging;
 pub mod rpc;
 pub mod system_log;
 mod wall_clock;
