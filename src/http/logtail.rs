@@ -1,6 +1,6 @@
 //! `/logtail` and `/mainlogtail`: the end of a log and whatever it grows by, until the client has
-//! enough. Each stream has a thread of its own, which sleeps until the log changes or the client
-//! leaves.
+//! enough. Each stream has a thread of its own, which opens the log, and sleeps until it changes or
+//! the client leaves.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -62,29 +62,25 @@ pub fn serve(service: &Arc<Service>, request: Request) {
     if request.method() != "GET" {
         return request.respond(Response::error(400));
     }
-    let found = guarded(|| {
-        let path = find(service, &request.path())?;
-        let follower = Follower::begin(&path, LAST).ok()?;
-        Some((path, follower))
-    });
-    let (path, follower) = match found {
-        Ok(Some(found)) => found,
+    let path = match guarded(|| find(service, &request.path())) {
+        Ok(Some(path)) => path,
         Ok(None) => return request.respond(Response::error(404)),
-        Err(panic) => {
-            let address = request.listener().server().address.shown();
-            let error = ServerError { address, details: &panic };
-            service.logger.log(error.level(), error);
-            return request.respond(Response::error(500));
-        }
+        Err(panic) => return tell_of_defect(service, request, &panic),
     };
     let is_unix = request.listener().is_unix();
     let (Some(place), Some(lease)) = (Place::take(is_unix), request.lease(0)) else {
         return request.respond(Response::error(503));
     };
+    let for_stream = Arc::clone(service);
     let body = move || {
         let _places = (place, lease);
-        // Whatever ends it, the connection closes with it.
-        let _ = stream(request, &path, follower);
+        // Here already it may hang.
+        match guarded(|| Follower::begin(&path, LAST)) {
+            // Whatever ends it, the connection closes with it.
+            Ok(Ok(follower)) => drop(stream(request, &path, follower)),
+            Ok(Err(_)) => request.respond(Response::error(404)),
+            Err(panic) => tell_of_defect(&for_stream, request, &panic),
+        }
     };
     // Without a thread the connection closes: the request went with the closure.
     if let Err(error) = thread::start(c"stream", STACK, Box::new(body)) {
@@ -93,6 +89,13 @@ pub fn serve(service: &Arc<Service>, request: Request) {
         service.counters.count(OfDaemon::FollowerRefused);
         service.logger.log(LogLevel::Error, line);
     }
+}
+
+fn tell_of_defect(service: &Service, request: Request, panic: &str) {
+    let address = request.listener().server().address.shown();
+    let error = ServerError { address, details: panic };
+    service.logger.log(error.level(), error);
+    request.respond(Response::error(500));
 }
 
 /// The file that the URI means: `/logtail/<name>[/<channel>]`, or `/mainlogtail`.
