@@ -39,7 +39,7 @@
 //! | child, one for each live child | its pipes, its log files, its stdin's backlog | poll |
 //! | log | the activity log | its queue |
 //! | http acceptor | every connection that is idle, half sent or slow to read | poll |
-//! | http pool | one whole request each | its queue |
+//! | http pool, more of them while files hang | one whole request each | its queue |
 //! | stream, one for each client that follows a log | its connection, its place in the log | poll |
 //! | files, while a restart is prepared, and at the end | nothing | the disk |
 //!

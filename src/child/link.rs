@@ -5,9 +5,9 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::stdin::StdinError;
 use crate::sys::poll::Waker;
@@ -17,7 +17,7 @@ use crate::sys::spawn::PidSlot;
 const MAILBOX: usize = 16;
 
 /// How long an asker waits for a child's thread that may hang on a disk.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The start may still go either way.
 const OPEN: u8 = 0;
@@ -58,6 +58,27 @@ pub enum ToChild {
     Clear(Sender<io::Result<()>>),
     /// An event for a listener's stdin.
     Event(Vec<u8>),
+}
+
+/// Log files that are being begun anew.
+#[derive(Debug)]
+pub struct Clearing(Result<Receiver<io::Result<()>>, io::ErrorKind>);
+
+impl Clearing {
+    /// Waits until it is done.
+    ///
+    /// # Errors
+    /// What the system says; `TimedOut` when the thread does not answer; `NotConnected` when it
+    /// has ended.
+    pub fn wait(self, until: Instant) -> io::Result<()> {
+        self.0?.recv_deadline(until).unwrap_or_else(|error| {
+            Err(io::Error::from(if error.is_timeout() {
+                io::ErrorKind::TimedOut
+            } else {
+                io::ErrorKind::NotConnected
+            }))
+        })
+    }
 }
 
 /// Why a letter was not taken.
@@ -149,24 +170,14 @@ impl Link {
         self.post_within(usize::MAX, ToChild::Event(event)).is_ok()
     }
 
-    /// Begins the log files anew.
-    ///
-    /// # Errors
-    /// What the system says; `TimedOut` when the thread does not answer; `NotConnected` when it
-    /// has ended.
-    pub fn clear_logs(&self) -> io::Result<()> {
+    /// Has the log files begun anew.
+    pub fn clear_logs(&self) -> Clearing {
         let (done, wait) = bounded(1);
-        match self.post(ToChild::Clear(done)) {
-            Ok(()) => wait.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-                Err(io::Error::from(if error.is_timeout() {
-                    io::ErrorKind::TimedOut
-                } else {
-                    io::ErrorKind::NotConnected
-                }))
-            }),
-            Err(Unposted::Closed) => Err(io::Error::from(io::ErrorKind::NotConnected)),
-            Err(Unposted::Full) => Err(io::Error::from(io::ErrorKind::TimedOut)),
-        }
+        Clearing(match self.post(ToChild::Clear(done)) {
+            Ok(()) => Ok(wait),
+            Err(Unposted::Closed) => Err(io::ErrorKind::NotConnected),
+            Err(Unposted::Full) => Err(io::ErrorKind::TimedOut),
+        })
     }
 
     fn mail(&self) -> MutexGuard<'_, Mail> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::lanes::Lanes;
 use super::rpc::Job;
 use super::server::Server;
-use super::{counters, describe};
+use super::{counters, describe, logs};
 use crate::VERSION;
 use crate::child::command;
 use crate::child::environment::Inherited;
@@ -18,17 +18,15 @@ use crate::coordinator::message::{Handle, Message};
 use crate::coordinator::prepare;
 use crate::coordinator::run::Prepare;
 use crate::coordinator::view::{Found, ProcessView, View};
-use crate::coordinator::waiters::{Answer, ProcessResult};
+use crate::coordinator::waiters::Answer;
 use crate::coordinator::world::requests::{Refused, Request, Target};
 use crate::counters::Counters;
 use crate::event::payload::Event;
 use crate::log::activity::Logger;
-use crate::log::read::{self, ReadError};
 use crate::log::shared::OpenLogs;
-use crate::process::output::Output;
 use crate::process::state::{ProcessState, SupervisorState};
 use crate::rpc::fault::{Fault, FaultCode};
-use crate::rpc::method::{Earlier, LogChannel, Method, Whom};
+use crate::rpc::method::{Earlier, Method, Whom};
 use crate::rpc::table;
 use crate::sys::{clock, file};
 use crate::xml_rpc::Writer;
@@ -58,7 +56,7 @@ pub struct Service {
     pub reload: Reload,
     /// For restart.
     pub prepare: Prepare,
-    /// Whose turn it is to read large parts of logs.
+    /// Whose turn it is at files.
     pub lanes: Lanes,
 }
 
@@ -115,23 +113,23 @@ impl Service {
             Method::ReadLog { offset, length } => {
                 // Who was told of something finds its line.
                 self.logger.flush(LINES_AWAITED);
-                let bytes = read_main_log(&view, offset, length)?;
+                let bytes = logs::read_main(&view, offset, length)?;
                 w.log(&bytes);
             }
             Method::ReadProcessLog { name, channel, offset, length } => {
-                let bytes = read_process_log(view.process(&name)?, channel, offset, length)?;
+                let bytes = logs::read(view.process(&name)?, channel, offset, length)?;
                 w.log(&bytes);
             }
             Method::TailProcessLog { name, channel, offset, length } => {
-                tail_process_log(view.process(&name)?, channel, offset, length, w)?;
+                logs::tail(view.process(&name)?, channel, offset, length, w)?;
             }
             Method::ClearLog => self.clear_main_log(&view, w)?,
             Method::ClearProcessLogs(name) => {
                 let process = view.process(&name)?;
-                clear_logs(process).map_err(|()| Fault::new(FaultCode::Failed, &*name))?;
+                logs::clear(process).map_err(|()| Fault::new(FaultCode::Failed, &*name))?;
                 w.bool(true);
             }
-            Method::ClearAllProcessLogs => clear_all_logs(&view, w),
+            Method::ClearAllProcessLogs => logs::clear_all(&view, w),
             Method::SendProcessStdin { name, chars } => {
                 send_stdin(view.process(&name)?, &name, chars)?;
                 w.bool(true);
@@ -170,6 +168,22 @@ impl Service {
             Method::Multicall(_) => return Err(Fault::bare(FaultCode::IncorrectParameters)),
         }
         Ok(Flow::Done)
+    }
+
+    /// Opens the log that a call reads, if it is there, and closes it: where a file system hangs,
+    /// this does.
+    pub(super) fn reach(&self, method: &Method) {
+        let Ok(view) = self.handle.view() else { return };
+        match method {
+            Method::ReadLog { .. } => logs::reach_main(&view),
+            Method::ReadProcessLog { name, channel, .. }
+            | Method::TailProcessLog { name, channel, .. } => {
+                if let Ok(process) = view.process(name) {
+                    logs::reach(process, *channel);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Commands that can't be run, of those that a start is for.
@@ -309,100 +323,6 @@ fn all_config_info(view: &View, w: &mut Writer<'_>) {
         let in_use = view.groups.iter().any(|active| active.name == group.name);
         let process = view.made_from(&group.name, program).map(|process| &**process);
         describe::config_info(group, program, in_use, process, w);
-    }
-    w.end_array();
-}
-
-fn output(channel: LogChannel) -> Output {
-    match channel {
-        LogChannel::Stdout => Output::Stdout,
-        LogChannel::Stderr => Output::Stderr,
-    }
-}
-
-fn read_main_log(view: &View, offset: i64, length: i64) -> Result<Vec<u8>, Fault> {
-    let MainLog::File(path) = &view.running.supervisord.logfile else {
-        return Err(Fault::bare(FaultCode::NoFile));
-    };
-    read::read_log(Path::new(path), offset, length).map_err(|error| read_fault(&error, path))
-}
-
-fn read_process_log(
-    process: &ProcessView,
-    channel: LogChannel,
-    offset: i64,
-    length: i64,
-) -> Result<Vec<u8>, Fault> {
-    let path = process.logs.path(output(channel));
-    let path = path.ok_or_else(|| Fault::bare(FaultCode::NoFile))?;
-    read::read_log(path, offset, length)
-        .map_err(|error| read_fault(&error, &path.display().to_string()))
-}
-
-fn read_fault(error: &ReadError, path: &str) -> Fault {
-    match error {
-        ReadError::BadArguments => Fault::bare(FaultCode::BadArguments),
-        ReadError::NoFile => Fault::new(FaultCode::NoFile, path),
-        ReadError::TooLong => too_long(),
-        ReadError::Failed => Fault::bare(FaultCode::Failed),
-    }
-}
-
-fn too_long() -> Fault {
-    let most = read::ANSWER_LIMIT >> 20;
-    Fault::new(
-        FaultCode::Failed,
-        format!("more than {most} MiB of log; read it in pieces, with an offset and a length"),
-    )
-}
-
-fn tail_process_log(
-    process: &ProcessView,
-    channel: LogChannel,
-    offset: i64,
-    length: i64,
-    w: &mut Writer<'_>,
-) -> Result<(), Fault> {
-    let (bytes, offset, overflow) = match process.logs.path(output(channel)) {
-        None => (Vec::new(), 0, false),
-        Some(path) => {
-            let (bytes, tail) = read::tail_log(path, offset, length).map_err(|_| too_long())?;
-            (bytes, i64::try_from(tail.offset).unwrap_or(i64::MAX), tail.overflow)
-        }
-    };
-    w.begin_array();
-    w.log(&bytes);
-    w.int(offset);
-    w.bool(overflow);
-    w.end_array();
-    Ok(())
-}
-
-/// Begins the logs anew: the child's thread does it while there is one, for it has them open.
-fn clear_logs(process: &ProcessView) -> Result<(), ()> {
-    match process.link.as_ref().map(|link| link.clear_logs()) {
-        Some(Ok(())) => return Ok(()),
-        Some(Err(error)) if error.kind() == std::io::ErrorKind::NotConnected => {}
-        Some(Err(_)) => return Err(()),
-        None => {}
-    }
-    for output in [Output::Stdout, Output::Stderr] {
-        process.logs.clear(output).map_err(drop)?;
-    }
-    Ok(())
-}
-
-fn clear_all_logs(view: &View, w: &mut Writer<'_>) {
-    w.begin_array();
-    for group in &view.groups {
-        let mut members: Vec<_> = view.members(&group.name).collect();
-        members.sort_by_key(|process| process.program.priority);
-        for process in members {
-            let name = &process.program.name;
-            let shown = crate::process::name::display(&group.name, name);
-            let outcome = clear_logs(process).map_err(|()| Fault::new(FaultCode::Failed, shown));
-            describe::result(&ProcessResult::new(&group.name, name, &outcome), w);
-        }
     }
     w.end_array();
 }

@@ -15,6 +15,8 @@
 //! 3. Everything that waits has a deadline, and memory grows with what came, never with what
 //!    was announced.
 //! 4. Without connections the acceptor sleeps without a time-out.
+//! 5. Who reaches for a file may hang there. Such requests take turns (`lanes`), and some threads
+//!    of the pool are always left to those that need no file.
 #![deny(unsafe_code)]
 
 mod acceptor;
@@ -30,6 +32,7 @@ pub mod head;
 pub mod lanes;
 mod lease;
 mod limits;
+mod logs;
 pub mod logtail;
 pub mod methods;
 pub mod origin;

@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::logtail;
 use super::methods::Service;
@@ -18,14 +19,36 @@ use crate::counters::OfDaemon;
 /// Enough for reading a configuration, the deepest that a request does.
 const STACK: usize = 512 * 1024;
 
-/// Starts a thread of the pool. It ends when the server is stopped.
+/// How long a thread that was added waits for work before it ends.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Starts a thread of the pool's own. It ends when the server is stopped.
 ///
 /// # Errors
 /// No thread could be had.
 pub fn start(server: &Arc<Server<Job>>, service: &Arc<Service>) -> io::Result<JoinHandle<()>> {
+    service.lanes.joined();
+    spawn(server, service)
+}
+
+/// Starts a thread that ends when the pool has more than it needs.
+///
+/// # Errors
+/// No thread could be had.
+pub(super) fn spawn(
+    server: &Arc<Server<Job>>,
+    service: &Arc<Service>,
+) -> io::Result<JoinHandle<()>> {
     let (server, service) = (Arc::clone(server), Arc::clone(service));
     thread::Builder::new().name("http".to_owned()).stack_size(STACK).spawn(move || {
-        while let Some(work) = server.recv() {
+        loop {
+            let spare = !server.is_stopped() && service.lanes.has_spare();
+            let Some(work) = server.recv_within(spare.then_some(IDLE)) else {
+                if !spare || service.lanes.leave() {
+                    return;
+                }
+                continue;
+            };
             // A defect costs one request, whose connection closes.
             let served = catch_unwind(AssertUnwindSafe(|| match work {
                 Work::Request(request) => route(&service, &server, request),

@@ -2,12 +2,12 @@
 //! it goes on as a job when the coordinator has answered.
 
 use std::collections::VecDeque;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 
 use super::defect::guarded;
 use super::describe;
-use super::lanes::Turn;
+use super::lanes::{Lane, Place, Turn, Want};
 use super::lease::Lease;
 use super::methods::{Flow, Service};
 use super::request::Request;
@@ -28,6 +28,9 @@ const CALLS: usize = 1000;
 const CHARACTERS: usize = 1000;
 const SHOWN: usize = 4 * CHARACTERS;
 
+/// A call, or why it is none.
+type Call = Result<Method, Fault>;
+
 /// A request under way.
 #[derive(Debug)]
 pub struct Job {
@@ -38,14 +41,14 @@ pub struct Job {
     data: Vec<u8>,
     form: Form,
     logs: Logs,
-    rest: VecDeque<Result<Method, Fault>>,
+    rest: VecDeque<Call>,
     /// The answer so far.
     out: Vec<u8>,
     /// What the coordinator said to the call that waited.
     answer: Option<Answer>,
     /// Bytes that were made for it, those too many included.
     made: usize,
-    /// Its turn to read much, once it does.
+    /// Its turn at files, while it needs it.
     turn: Option<Turn>,
     /// Leave to wait, while it does.
     lease: Option<Lease>,
@@ -139,10 +142,7 @@ fn tell_of_defect(service: &Service, data: &[u8], panic: &str) {
 }
 
 /// The calls of a multicall, each decoded or refused.
-fn take_apart(
-    calls: &[Value],
-    namespaces: &[String],
-) -> Result<VecDeque<Result<Method, Fault>>, Fault> {
+fn take_apart(calls: &[Value], namespaces: &[String]) -> Result<VecDeque<Call>, Fault> {
     let wrong = |why: &str| Fault::new(FaultCode::IncorrectParameters, why);
     if calls.len() > CALLS {
         return Err(wrong(&format!("more than {CALLS} calls")));
@@ -195,11 +195,59 @@ fn too_large() -> Fault {
     Fault::new(FaultCode::Failed, why)
 }
 
+/// The job with its turn for a call that reaches for files, at once as nearly always. The job
+/// alone: it was refused a place to wait. Nothing: it waits for its turn, with the call.
+fn with_turn(
+    service: &Arc<Service>,
+    server: &Arc<Server<Job>>,
+    mut job: Job,
+    mut call: Call,
+) -> Option<(Job, Option<Call>)> {
+    let Some(touched) = call.as_ref().ok().and_then(Method::touched) else {
+        return Some((job, Some(call)));
+    };
+    let place = Place::of(&touched);
+    let written = job.out.len();
+    let large = written > MUCH || call.as_ref().is_ok_and(Method::reads_much);
+    let lane = if job.request.listener().is_unix() { Lane::Unix } else { Lane::Tcp };
+    loop {
+        let held = job.turn.as_ref().map(Turn::want).filter(|held| held.place == place);
+        let answers = match held {
+            Some(held) if held.lane.is_some() || !large => {
+                job.lease = None;
+                return Some((job, Some(call)));
+            }
+            // Who hangs here does not hold up whoever reads much elsewhere.
+            Some(_) if written <= MUCH || job.has_lease() => {
+                call.iter().for_each(|method| service.reach(method));
+                true
+            }
+            Some(_) => break,
+            None => false,
+        };
+        job.turn = None;
+        let want = Want { place, lane: (large && answers).then_some(lane) };
+        job.turn = Turn::take(service, server, want);
+        if job.turn.is_some() {
+            continue;
+        }
+        if !job.has_lease() {
+            break;
+        }
+        job.rest.push_front(call);
+        job = Turn::await_by(service, server, job, want)?;
+        call = job.rest.pop_front()?;
+    }
+    job.turn = None;
+    job.write_fault(Fault::new(FaultCode::Failed, TOO_MANY_WAIT));
+    Some((job, None))
+}
+
 /// Goes on with a request: writes what the coordinator answered, makes the next calls, and
 /// answers the client when none is left.
 pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) {
     if let Some(answer) = job.answer.take() {
-        server.forget(job.request.as_fd());
+        server.forget(job.client());
         job.lease = None;
         job.write_answer(&answer);
     }
@@ -214,23 +262,9 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
             job.write_fault(too_large());
             continue;
         }
-        if job.turn.is_none() && matches!(&call, Ok(method) if method.reads_much()) {
-            let is_unix = job.request.listener().is_unix();
-            job.turn = Turn::take(service, is_unix);
-            if job.turn.is_none() {
-                job.lease = job.request.lease(written);
-                if job.lease.is_none() {
-                    job.write_fault(Fault::new(FaultCode::Failed, TOO_MANY_WAIT));
-                    continue;
-                }
-                job.rest.push_front(call);
-                match Turn::await_by(service, server, job, is_unix) {
-                    Some(back) => job = back,
-                    None => return,
-                }
-                continue;
-            }
-        }
+        let Some((back, call)) = with_turn(service, server, job, call) else { return };
+        job = back;
+        let Some(call) = call else { continue };
         let mut writer = Writer::new(&mut job.out).with_logs(job.logs);
         let done = guarded(|| call.and_then(|method| service.execute(method, server, &mut writer)));
         job.made += job.out.len().saturating_sub(written);
@@ -249,7 +283,7 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
                         continue;
                     }
                 }
-                let ticket = server.park(job, |job| job.request.as_fd());
+                let ticket = server.park(job, Job::client);
                 let server = Arc::clone(server);
                 let resume = move |answer| server.resume(ticket, |job| job.answer = Some(answer));
                 return service.handle.request(request, Box::new(resume));
@@ -257,6 +291,7 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
             Ok(Err(fault)) => job.write_fault(fault),
             Err(panic) => {
                 tell_of_defect(service, &job.data, &panic);
+                job.turn = None;
                 if job.form == Form::One {
                     return job.request.respond(Response::error(500));
                 }
@@ -269,15 +304,27 @@ pub fn proceed(service: &Arc<Service>, server: &Arc<Server<Job>>, mut job: Job) 
 }
 
 impl Job {
+    /// Its client's socket.
+    pub(super) fn client(&self) -> BorrowedFd<'_> {
+        self.request.as_fd()
+    }
+
+    /// Leave to wait, had before or now.
+    fn has_lease(&mut self) -> bool {
+        if self.lease.is_none() {
+            self.lease = self.request.lease(self.out.len());
+        }
+        self.lease.is_some()
+    }
+
     /// Whether its client left, as one that waits may.
-    pub(super) fn is_deserted(&self) -> bool {
+    fn is_deserted(&self) -> bool {
         self.request.peer_gone()
     }
 
     /// It waited for this.
     pub(super) fn has_turn(&mut self, turn: Turn) {
         self.turn = Some(turn);
-        self.lease = None;
     }
 
     fn write_answer(&mut self, answer: &Answer) {

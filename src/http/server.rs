@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::acceptor::Acceptor;
 use super::connection::{Connection, Turn};
@@ -143,10 +143,16 @@ impl<J: Send + 'static> Server<J> {
     /// it comes at once and no other work waits; so answering should be the last that it does
     /// with a request.
     pub fn recv(&self) -> Option<Work<J>> {
+        self.recv_within(None)
+    }
+
+    /// The same; `None` too when no work came for so long.
+    pub fn recv_within(&self, patience: Option<Duration>) -> Option<Work<J>> {
         let next = self.take_kept().and_then(|connection| self.linger(connection));
         if let Some(request) = next {
             return Some(Work::Request(request));
         }
+        let until = patience.map(|patience| Instant::now() + patience);
         let mut state = self.queue.lock();
         loop {
             if let Some(work) = state.work.pop_front() {
@@ -161,10 +167,14 @@ impl<J: Send + 'static> Server<J> {
                 let _ = KEPT.try_with(|kept| kept.replace(Kept::Nothing));
                 return None;
             }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return None;
+            }
             let me = thread::current();
             state.waiting.push(me.clone());
             drop(state);
-            thread::park();
+            left.map_or_else(thread::park, thread::park_timeout);
             state = self.queue.lock();
             // Still there if it was woken for no reason.
             state.waiting.retain(|thread| thread.id() != me.id());
@@ -250,6 +260,11 @@ impl<J: Send + 'static> Server<J> {
     /// Watches the client of a job that was parked no more.
     pub fn forget(&self, client: BorrowedFd<'_>) {
         self.waiting.forget(client);
+    }
+
+    /// Whether it was stopped.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.core.is_stopped()
     }
 
     /// Replaces the listeners. Those not passed in again are closed, and so are the connections

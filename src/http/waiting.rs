@@ -14,6 +14,11 @@ pub struct Ticket<J> {
 }
 
 impl<J> Ticket<J> {
+    /// Whether the job still waits: its client has not left.
+    pub(super) fn is_kept(&self) -> bool {
+        self.waiting.lock().by_number.contains_key(&self.number)
+    }
+
     /// The job, unless its client has left. A lock, and no system call.
     pub(super) fn redeem(self) -> Option<J> {
         self.waiting.lock().by_number.remove(&self.number)

@@ -1,7 +1,7 @@
 //! Names as users write them.
 
 /// What a namespec addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Namespec {
     /// The group.
     pub group: String,

@@ -16,7 +16,7 @@ pub enum LogChannel {
 }
 
 /// Which processes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Whom {
     /// By namespec.
     Named(String),
@@ -106,22 +106,7 @@ pub enum Method {
     },
 }
 
-/// So many bytes of a log are many.
-const MUCH: i64 = 64 << 10;
-
 impl Method {
-    /// Whether it may read much of a log.
-    pub fn reads_much(&self) -> bool {
-        match self {
-            Method::ReadLog { length, .. } | Method::ReadProcessLog { length, .. } => {
-                // All there is.
-                *length == 0 || *length > MUCH
-            }
-            Method::TailProcessLog { length, .. } => *length > MUCH,
-            _ => false,
-        }
-    }
-
     /// Answered in every state of the daemon; the others are refused once it leaves.
     pub fn is_always_served(&self) -> bool {
         matches!(

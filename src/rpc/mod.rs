@@ -5,3 +5,4 @@ pub mod fault;
 pub mod method;
 pub mod shown;
 pub mod table;
+pub mod touched;

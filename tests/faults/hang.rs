@@ -1,6 +1,9 @@
 //! File systems that hang: whoever touches them waits, and nobody else.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use nix::{
     sys::signal::{self, Signal},
@@ -13,9 +16,11 @@ use crate::{
     row::{Row, row},
     scene::Scene,
     support::{
-        Setup,
+        Setup, alive,
         hanging::{self, FileSystem},
         read,
+        rpc::Connection,
+        wait_for,
     },
 };
 
@@ -24,6 +29,9 @@ pub const ROWS: &[Row] = &[
     row("the main log on a file system that hangs", hanging_main_log),
     row("a start while another's log hangs", start_beside),
     row("an exec that hangs is stopped", hanging_exec),
+    row("readers of two logs that hang, some of whom leave", hanging_readers),
+    row("logs that hang are begun anew", hanging_clear),
+    row("shutdown while a log's readers hang", hanging_shutdown),
     Row {
         ours_alone: true,
         ..row("the state file on a file system that hangs", hanging_state_file)
@@ -170,6 +178,147 @@ fn hanging_exec(ground: &Ground) -> Step {
         scene.comes_to(name, "RUNNING")?;
     }
     scene.ends(&[("x", "RUNNING"), ("y", "RUNNING")], &["disk", "fs.pid", "script"], &[])
+}
+
+/// One by one the ways to ask for the log of a process.
+fn readers<'a>(scene: &'a Scene<'_>, name: &'a str) -> impl Iterator<Item = Connection> + 'a {
+    let read = move |length: u32| {
+        let span = format!("<int>0</int><int>{length}</int>");
+        scene.send("supervisor.readProcessStdoutLog", &format!("<string>{name}</string>{span}"))
+    };
+    let span = "<value><int>0</int></value><value><int>100</int></value>";
+    let params =
+        format!("<array><data><value><string>{name}</string></value>{span}</data></array>");
+    let named = "<name>methodName</name><value>supervisor.tailProcessStdoutLog</value>";
+    let call = format!(
+        "<struct><member>{named}</member>\
+         <member><name>params</name><value>{params}</value></member></struct>"
+    );
+    let many = format!(
+        "<methodCall><methodName>system.multicall</methodName><params><param><value><array><data>\
+         <value>{call}</value><value>{call}</value></data></array></value></param></params>\
+         </methodCall>"
+    );
+    let ways = move |way: usize| match way % 4 {
+        0 => read(100),
+        // All there is.
+        1 => read(0),
+        2 => scene.send_body(&many),
+        _ => {
+            let mut connection = scene.connect();
+            let get = format!("GET /logtail/{name} HTTP/1.0\r\n\r\n");
+            connection.send(get.as_bytes()).expect("a request sent");
+            connection
+        }
+    };
+    (0..16).map(ways)
+}
+
+fn hanging_readers(ground: &Ground) -> Step {
+    let sleep = "command=/bin/sleep 1000\nstartsecs=0\nstdout_logfile=NONE\nstderr_logfile=NONE";
+    let setup = ground
+        .setup()
+        .program("a", &counter(100, "disk/a.log"))
+        .program("b", &counter(100, "disk/b.log"))
+        .program("n", &counter(100, "n.log"))
+        .program("blip", sleep);
+    let Some(setup) = mounted(ground, setup) else { return Ok(()) };
+    let scene = ground.start(setup)?;
+    let disk = FileSystem::of(&scene.d);
+    for log in ["disk/a.log", "disk/b.log", "n.log"] {
+        scene.begins(log)?;
+    }
+    let before = scene.holds();
+    disk.hang();
+    let mut patient = Vec::new();
+    for name in ["a", "b"] {
+        for (number, reader) in readers(&scene, name).enumerate() {
+            // The others leave.
+            if number < 8 {
+                patient.push(reader);
+            }
+        }
+    }
+    let stdin = "<string>a</string><string>x</string>";
+    patient.extend((0..4).map(|_| scene.send("supervisor.sendProcessStdin", stdin)));
+    scene.probed(5)?;
+    for length in [100, 0] {
+        let span = format!("<string>n</string><int>0</int><int>{length}</int>");
+        let read = scene.ask("readProcessStdoutLog", &span)?;
+        let whole = read.contains("<string>") && !read.contains("<fault>");
+        ground.expect(Wrong::Delays, whole, || format!("the neighbour's log: {read}"));
+    }
+    let tail = scene.ask("tailProcessStdoutLog", "<string>n</string><int>0</int><int>9</int>")?;
+    ground.expect(Wrong::Delays, tail.contains("<array>"), || format!("its end: {tail}"));
+    scene.lifted();
+    scene.order("stopProcess", "blip")?;
+    scene.comes_to("blip", "STOPPED")?;
+    scene.order("startProcess", "blip")?;
+    scene.comes_to("blip", "RUNNING")?;
+    scene.probed(5)?;
+    disk.go_on();
+    scene.lifted();
+    for reader in &mut patient {
+        let head = reader.receive_head().expect("an answer");
+        ground.expect(Wrong::StaysBroken, head.contains(" 200 "), || head.clone());
+    }
+    drop(patient);
+    for name in ["a", "b"] {
+        grows(&scene, &scene.inside(&format!("disk/{name}.log")), Wrong::StaysBroken)?;
+    }
+    scene.holds_no_more_than(before)?;
+    let names = ["a", "b", "n", "blip"];
+    scene.ends(&names.map(|name| (name, "RUNNING")), &["n.log", "disk", "fs.pid"], &[])
+}
+
+fn hanging_clear(ground: &Ground) -> Step {
+    let mut setup = ground.setup();
+    for number in 0..6 {
+        setup = setup.program(&format!("a{number}"), &counter(500, &format!("disk/a{number}.log")));
+    }
+    let Some(setup) = mounted(ground, setup) else { return Ok(()) };
+    let scene = ground.start(setup)?;
+    let disk = FileSystem::of(&scene.d);
+    for number in 0..6 {
+        scene.begins(&format!("disk/a{number}.log"))?;
+    }
+    disk.hang();
+    scene.probed(3)?;
+    let begin = Instant::now();
+    let mut asker = scene.send("supervisor.clearAllProcessLogs", "");
+    let answer = asker.receive().expect("an answer");
+    // The daemon gives up on one of them after five seconds.
+    let took = begin.elapsed();
+    ground.expect(Wrong::Delays, took < Duration::from_secs(20), || format!("{took:.1?} for all"));
+    let failed = answer.body.matches("FAILED: a").count();
+    ground.expect(Wrong::Silent, failed == 6, || format!("{failed} failed"));
+    scene.probed(3)?;
+    disk.go_on();
+    scene.lifted();
+    let names = ["a0", "a1", "a2", "a3", "a4", "a5"];
+    scene.ends(&names.map(|name| (name, "RUNNING")), &["disk", "fs.pid"], &[])
+}
+
+fn hanging_shutdown(ground: &Ground) -> Step {
+    let quiet = "command=/bin/cat\nstartsecs=0\nstopwaitsecs=1\nstderr_logfile=NONE\n\
+         stdout_logfile=%(here)s/disk/a.log\nstdout_logfile_maxbytes=0";
+    let setup = ground.setup().program("a", quiet);
+    let Some(setup) = mounted(ground, setup) else { return Ok(()) };
+    let scene = ground.start(setup)?;
+    let disk = FileSystem::of(&scene.d);
+    scene.becomes("a", "RUNNING", 20)?;
+    disk.hang();
+    let patient: Vec<Connection> = readers(&scene, "a").collect();
+    scene.probed(3)?;
+    scene.calm();
+    scene.ask("shutdown", "")?;
+    // That of the process comes when the disk is back, as it closes its files there.
+    let pidfile = scene.d.path("d.pid");
+    wait_for("the daemon's end", 60, || (!pidfile.exists()).then_some(()));
+    drop(patient);
+    disk.go_on();
+    wait_for("the end of its process", 60, || (!alive(scene.d.pid)).then_some(()));
+    Ok(())
 }
 
 fn hanging_state_file(ground: &Ground) -> Step {

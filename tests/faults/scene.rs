@@ -250,12 +250,25 @@ impl<'a> Scene<'a> {
     /// the connection.
     pub fn request(&self, method: &str, name: &str) -> Connection {
         let params = format!("<string>{name}</string><boolean>0</boolean>");
-        let body = request(&format!("supervisor.{method}"), &params);
+        self.send(&format!("supervisor.{method}"), &params)
+    }
+
+    /// The same with any method and its parameters.
+    pub fn send(&self, method: &str, params: &str) -> Connection {
+        self.send_body(&request(method, params))
+    }
+
+    /// The same with a body.
+    pub fn send_body(&self, body: &str) -> Connection {
         let head = format!("POST /RPC2 HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
-        let mut connection =
-            Connection::unix_within(&self.d.path("s.sock"), PATIENCE).expect("the socket");
+        let mut connection = self.connect();
         connection.send(format!("{head}{body}").as_bytes()).expect("a request sent");
         connection
+    }
+
+    /// A connection of somebody patient.
+    pub fn connect(&self) -> Connection {
+        Connection::unix(&self.d.path("s.sock")).expect("the socket")
     }
 
     /// Name, state and pid of each process.

@@ -112,6 +112,15 @@ impl Connection {
         Ok(response)
     }
 
+    /// Reads a head and what came with it, of a response that may have no end.
+    pub fn receive_head(&mut self) -> io::Result<String> {
+        let mut bytes = Vec::new();
+        while !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
+            self.more(&mut bytes)?;
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// Reads until the other side closes.
     pub fn receive_all(&mut self) -> io::Result<String> {
         let mut bytes = Vec::new();
