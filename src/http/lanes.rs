@@ -22,6 +22,9 @@ use crate::rpc::touched::Touched;
 /// Places where somebody may be at a time, each with a thread.
 const PLACES: usize = 16;
 
+/// Of them kept for what is no log: with all logs on a disk that hangs, programs still start.
+const NOT_FOR_LOGS: usize = 4;
+
 /// Threads of the pool that are left to requests that need no file.
 const FREE: usize = 2;
 
@@ -48,13 +51,17 @@ struct Waiter {
 
 /// What may hang by itself. Two that are mistaken for one wait for each other, no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(u64);
+pub(super) struct Place {
+    hash: u64,
+    is_log: bool,
+}
 
 impl Place {
     pub(super) fn of(touched: &Touched<'_>) -> Place {
         let mut hasher = DefaultHasher::new();
         touched.hash(&mut hasher);
-        Place(hasher.finish())
+        let is_log = matches!(touched, Touched::MainLog | Touched::Logs(_) | Touched::AllLogs);
+        Place { hash: hasher.finish(), is_log }
     }
 }
 
@@ -150,7 +157,8 @@ impl State {
 
     /// Whether nobody is in the way.
     fn is_free(&self, want: Want) -> bool {
-        self.held.len() < PLACES && !self.held.iter().any(|held| held.excludes(want))
+        let most = if want.place.is_log { PLACES - NOT_FOR_LOGS } else { PLACES };
+        self.held.len() < most && !self.held.iter().any(|held| held.excludes(want))
     }
 
     fn admit(&mut self, service: &Arc<Service>, server: &Arc<Server<Job>>, want: Want) -> bool {
@@ -225,5 +233,64 @@ impl Drop for Turn {
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Turn")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::name::Namespec;
+
+    fn logs(name: &str, lane: Option<Lane>) -> Want {
+        Want { place: Place::of(&Touched::Logs(Namespec::parse(name))), lane }
+    }
+
+    #[test]
+    fn who_is_in_the_way() {
+        let (tcp, unix) = (Some(Lane::Tcp), Some(Lane::Unix));
+        let held = vec![logs("a", None), logs("b", tcp)];
+        let state = State { held, ..State::default() };
+        let table = [
+            (logs("a", None), false),
+            (logs("a", unix), false),
+            (logs("b", None), false),
+            (logs("c", None), true),
+            (logs("c", tcp), false),
+            (logs("c", unix), true),
+            (Want { place: Place::of(&Touched::Child(Namespec::parse("a"))), lane: None }, true),
+        ];
+        for (want, free) in table {
+            assert_eq!(state.is_free(want), free, "{want:?}");
+        }
+    }
+
+    #[test]
+    fn logs_leave_places_to_others() {
+        let all = (0..PLACES).map(|number| logs(&number.to_string(), None));
+        let mut state = State::default();
+        for want in all {
+            if state.is_free(want) {
+                state.held.push(want);
+            }
+        }
+        assert_eq!(state.held.len(), PLACES - NOT_FOR_LOGS);
+        let configuration = Want { place: Place::of(&Touched::Configuration), lane: None };
+        assert!(state.is_free(configuration));
+        while state.held.len() < PLACES {
+            state.held.push(configuration);
+        }
+        assert!(!state.is_free(logs("another", None)));
+        assert!(!state.is_free(Want { place: Place::of(&Touched::MainLog), lane: None }));
+        assert!(!state.is_free(Want { place: Place::of(&Touched::Group("g")), lane: None }));
+    }
+
+    #[test]
+    fn threads_that_are_needed_stay() {
+        let held = vec![logs("a", None), logs("b", None), logs("c", None)];
+        let table = [(5, 1, false), (6, 1, true), (6, 0, false), (6, 2, true)];
+        for (threads, added, spare) in table {
+            let state = State { threads, added, held: held.clone(), ..State::default() };
+            assert_eq!(state.has_spare(), spare, "{threads}, {added}");
+        }
     }
 }
