@@ -180,7 +180,8 @@ impl StateFile {
     /// What the system says.
     pub fn reserve(self: &Arc<Self>) -> io::Result<Place> {
         // Not in the lock: a disk that hangs must not make those wait who have their lines.
-        if self.is_gone()? {
+        let file = Arc::clone(&self.state().file);
+        if self.is_gone(&file)? {
             self.restore()?;
         }
         let mut state = self.state();
@@ -199,7 +200,7 @@ impl StateFile {
     /// If somebody has removed it (what cleans /tmp, say): makes it anew, with what it said.
     fn restore(&self) -> io::Result<()> {
         let mut state = self.state();
-        if !self.is_gone()? {
+        if !self.is_gone(&state.file)? {
             // Another has done it.
             return Ok(());
         }
@@ -217,12 +218,14 @@ impl StateFile {
         Ok(())
     }
 
-    /// Whether no name leads to it any more, nor to another. Where this user may not look, nobody
-    /// could make it anew either.
-    fn is_gone(&self) -> io::Result<bool> {
+    /// Whether no name leads to it any more, nor to another. Where this user may not look, it has
+    /// at least no name at all when somebody has removed it.
+    fn is_gone(&self, file: &File) -> io::Result<bool> {
         match inject::restarted(Call::Stat).and_then(|()| fs::symlink_metadata(&self.path)) {
             Ok(_) => Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(!file::look(file)?.named)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
             Err(error) => Err(error),
         }
