@@ -349,11 +349,13 @@ impl Writer {
 
     /// When a trouble is over, if no line comes and fails before.
     fn due(&self) -> Option<Instant> {
-        [self.unsent.due(), self.unprinted.due()].into_iter().flatten().min()
+        let of_file = self.sinks.file.as_ref().and_then(Rotating::due);
+        [of_file, self.unsent.due(), self.unprinted.due()].into_iter().flatten().min()
     }
 
     /// Tells of troubles that are over, for which no line may come for long.
     fn settle(&mut self, now: Instant) {
+        self.with_file(|file, tell| file.settle(now, tell));
         let unsent = self.unsent.settle(now);
         self.tell_of_syslog(unsent);
         let unprinted = self.unprinted.settle(now);
@@ -362,6 +364,7 @@ impl Writer {
 
     /// Tells of all troubles that can be told of.
     fn finish(&mut self) {
+        self.with_file(Rotating::finish);
         let unsent = self.unsent.finish();
         self.tell_of_syslog(unsent);
         let unprinted = self.unprinted.finish();
@@ -370,15 +373,25 @@ impl Writer {
 
     /// A file that stays the same is kept open: it may have been rotated since the other was.
     fn switch(&mut self, mut sinks: Sinks) {
-        if let (Some(old), Some(new)) = (self.sinks.file.take(), &mut sinks.file)
-            && old.path() == new.path()
-        {
-            let limits = new.limits();
-            *new = old;
-            new.set_limits(limits);
+        let mut left = None;
+        match (self.sinks.file.take(), &mut sinks.file) {
+            (Some(old), Some(new)) if old.path() == new.path() => {
+                let limits = new.limits();
+                *new = old;
+                new.set_limits(limits);
+            }
+            (Some(mut old), _) => {
+                let path = old.path().display().to_string();
+                old.finish(&mut |trouble| left = Some((path.clone(), trouble)));
+            }
+            (None, _) => {}
         }
         self.sinks = sinks;
         self.told_rotation = false;
+        if let Some((path, Trouble::Writing(Change::Ended(bytes) | Change::Left(bytes)))) = left {
+            let text = format!("the log {path} could not be written: {bytes} bytes of it are lost");
+            self.line(clock::wall(), LogLevel::Error, &text);
+        }
     }
 
     fn line(&mut self, at: Duration, level: LogLevel, text: &str) {
@@ -451,8 +464,8 @@ impl Writer {
     /// Trouble with this log is told on stderr, and here once it works again.
     fn tell(&mut self, trouble: &Trouble) {
         match trouble {
-            Trouble::Began(error) => self.complain(error),
-            Trouble::Ended(bytes) => {
+            Trouble::Writing(Change::Began(error)) => self.complain(error),
+            Trouble::Writing(Change::Ended(bytes)) => {
                 let text = format!("this log could not be written: {bytes} bytes of it are lost");
                 self.line(clock::wall(), LogLevel::Error, &text);
             }
@@ -462,7 +475,7 @@ impl Writer {
                 self.line(clock::wall(), LogLevel::Error, &text);
             }
             // The log of a daemon has no end that could be told in it.
-            Trouble::Left(_) | Trouble::NotRotated => {}
+            Trouble::Writing(Change::Left(_)) | Trouble::NotRotated => {}
         }
     }
 
@@ -516,9 +529,14 @@ impl Writer {
     }
 
     fn reopen(&mut self) {
+        self.with_file(Rotating::reopen);
+    }
+
+    /// Does something with the file, if there is one, and tells what troubles came of it.
+    fn with_file(&mut self, act: impl FnOnce(&mut Rotating, &mut dyn FnMut(Trouble))) {
         let mut troubles = Vec::new();
         if let Some(file) = &mut self.sinks.file {
-            file.reopen(&mut |trouble| troubles.push(trouble));
+            act(file, &mut |trouble| troubles.push(trouble));
         }
         for trouble in troubles {
             self.tell(&trouble);

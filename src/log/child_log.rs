@@ -316,24 +316,25 @@ fn has_no_reader(error: &io::Error) -> bool {
 fn tell(output: Output, file: Option<&Writer>, trouble: &Trouble, speaker: Speaker<'_>) {
     let path = file.map_or_else(String::new, Writer::path);
     match (trouble, file.map(Writer::tally)) {
-        (Trouble::Began(_), Some(tally)) => tally.count(OfProcess::LogFailed),
+        (Trouble::Writing(Change::Began(_)), Some(tally)) => tally.count(OfProcess::LogFailed),
         (Trouble::CannotRotate(_), Some(tally)) => tally.count(OfProcess::RotationFailed),
-        (Trouble::Ended(_) | Trouble::Left(_) | Trouble::NotRotated, _) | (_, None) => {}
+        (Trouble::Writing(Change::Ended(_) | Change::Left(_)) | Trouble::NotRotated, _)
+        | (_, None) => {}
     }
     let whose = format!("'{}' {} log {path}", speaker.name, output.name());
     match trouble {
-        Trouble::Began(error) => speaker.logger.log(
+        Trouble::Writing(Change::Began(error)) => speaker.logger.log(
             LogLevel::Error,
             format_args!(
                 "{whose} can't be written: {}; output is lost until it can",
                 errno::described(error)
             ),
         ),
-        Trouble::Ended(bytes) => speaker.logger.log(
+        Trouble::Writing(Change::Ended(bytes)) => speaker.logger.log(
             LogLevel::Warn,
             format_args!("{whose} is written again; {bytes} bytes of output are lost"),
         ),
-        Trouble::Left(bytes) => speaker.logger.log(
+        Trouble::Writing(Change::Left(bytes)) => speaker.logger.log(
             LogLevel::Warn,
             format_args!(
                 "{whose} could not be written to the end; {bytes} bytes of output are lost"

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::losses::{Change, Losses};
 use crate::sys::file::{self, Mode};
 
 /// A file that can't be opened is tried again at the first write after this time.
@@ -13,12 +14,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// What the owner of the file should tell.
 #[derive(Debug)]
 pub enum Trouble {
-    /// Bytes are being lost from now on.
-    Began(io::Error),
-    /// It works again; how many bytes were lost.
-    Ended(u64),
-    /// Nobody will write it any more, and it did not work again; how many bytes were lost.
-    Left(u64),
+    /// Bytes are lost, or no longer.
+    Writing(Change),
     /// It is too large and can't be rotated; nothing is lost.
     CannotRotate(io::Error),
     /// It has no size (a pipe, a terminal), so it is not rotated.
@@ -57,7 +54,8 @@ pub struct Rotating {
     named: bool,
     /// It has places: /dev/null has, a pipe has none.
     seekable: bool,
-    lost: u64,
+    /// Bytes.
+    losses: Losses,
     retry_at: Option<Instant>,
     rotation_failed: bool,
 }
@@ -84,7 +82,7 @@ impl Rotating {
             regular: true,
             named: true,
             seekable: true,
-            lost: 0,
+            losses: Losses::none(),
             retry_at: None,
             rotation_failed: false,
         }
@@ -118,57 +116,68 @@ impl Rotating {
 
     /// Appends; rotates when the file has become large enough. How many bytes are lost of it.
     pub fn write(&mut self, data: &[u8], tell: &mut dyn FnMut(Trouble)) -> u64 {
-        self.look_after(tell);
+        self.write_at(data, Instant::now(), tell)
+    }
+
+    fn write_at(&mut self, data: &[u8], now: Instant, tell: &mut dyn FnMut(Trouble)) -> u64 {
+        self.look_after(now, tell);
         if self.file.is_none() {
-            self.try_again(tell);
+            self.try_again(now, tell);
         }
         let Some(file) = &self.file else {
-            self.lost += data.len() as u64;
+            self.losses.lose_more(data.len() as u64, now);
             return data.len() as u64;
         };
         let (written, error) = write_all(file, data);
         self.size += written as u64;
         let lost = (data.len() - written) as u64;
-        match error {
-            None if self.lost > 0 => tell(Trouble::Ended(std::mem::take(&mut self.lost))),
-            None => {}
-            Some(error) => {
-                if self.lost == 0 {
-                    tell(Trouble::Began(error));
-                }
-                self.lost += lost;
-            }
-        }
+        let change = match error {
+            None => self.losses.go(now),
+            Some(error) => self.losses.lose(lost, error, now),
+        };
+        change.map(Trouble::Writing).into_iter().for_each(&mut *tell);
         if self.regular && self.limits.max_bytes > 0 && self.size >= self.limits.max_bytes {
-            self.rotate(tell);
+            self.rotate(now, tell);
         }
         lost
     }
 
+    /// When a trouble with it is over, unless a write fails before.
+    pub fn due(&self) -> Option<Instant> {
+        self.losses.due()
+    }
+
+    /// Tells of a trouble that is over, for which no write may come for long.
+    pub fn settle(&mut self, now: Instant, tell: &mut dyn FnMut(Trouble)) {
+        self.losses.settle(now).map(Trouble::Writing).into_iter().for_each(tell);
+    }
+
     /// Nothing more will be written: tells what is lost for good.
     pub fn finish(&mut self, tell: &mut dyn FnMut(Trouble)) {
-        if self.lost > 0 {
-            tell(Trouble::Left(std::mem::take(&mut self.lost)));
-        }
+        self.losses.finish().map(Trouble::Writing).into_iter().for_each(tell);
     }
 
     /// Sees what others did to the file: one that was deleted is begun anew, for what goes into
     /// it nobody finds; one that was cut has the size that it has. One that was moved away is
     /// written on, as whoever moves it expects.
-    fn look_after(&mut self, tell: &mut dyn FnMut(Trouble)) {
+    fn look_after(&mut self, now: Instant, tell: &mut dyn FnMut(Trouble)) {
         let Some(file) = self.file.as_ref().filter(|_| self.regular && self.named) else { return };
         let Ok(look) = file::look(file) else { return };
         self.size = look.size;
         if !look.named {
-            self.reopen(tell);
+            self.open_again(now, tell);
         }
     }
 
     /// Closes and opens by name; what was moved away is replaced.
     pub fn reopen(&mut self, tell: &mut dyn FnMut(Trouble)) {
+        self.open_again(Instant::now(), tell);
+    }
+
+    fn open_again(&mut self, now: Instant, tell: &mut dyn FnMut(Trouble)) {
         self.file = None;
         if let Err(error) = self.open_file() {
-            self.fail_to_open(error, tell);
+            self.fail_to_open(error, now, tell);
         }
     }
 
@@ -199,29 +208,24 @@ impl Rotating {
         Ok(())
     }
 
-    fn fail_to_open(&mut self, error: io::Error, tell: &mut dyn FnMut(Trouble)) {
-        if self.retry_at.is_none() && self.lost == 0 {
-            tell(Trouble::Began(error));
-        }
-        self.retry_at = Instant::now().checked_add(RETRY);
+    fn fail_to_open(&mut self, error: io::Error, now: Instant, tell: &mut dyn FnMut(Trouble)) {
+        self.losses.lose(0, error, now).map(Trouble::Writing).into_iter().for_each(tell);
+        self.retry_at = now.checked_add(RETRY);
     }
 
-    fn try_again(&mut self, tell: &mut dyn FnMut(Trouble)) {
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return;
-        }
-        if let Err(error) = self.open_file() {
-            self.fail_to_open(error, tell);
+    fn try_again(&mut self, now: Instant, tell: &mut dyn FnMut(Trouble)) {
+        if self.retry_at.is_none_or(|at| at <= now) {
+            self.open_again(now, tell);
         }
     }
 
-    fn rotate(&mut self, tell: &mut dyn FnMut(Trouble)) {
+    fn rotate(&mut self, now: Instant, tell: &mut dyn FnMut(Trouble)) {
         let moved = if self.limits.backups == 0 { self.truncate() } else { self.shift_backups() };
         match moved {
             Ok(()) => {
                 self.rotation_failed = false;
                 if self.limits.backups > 0 {
-                    self.reopen(tell);
+                    self.open_again(now, tell);
                 }
             }
             // The file grows on, and the next write tries again.
@@ -353,31 +357,82 @@ mod tests {
         assert_eq!(fs::read(dir.join("a.log.1")).unwrap(), b"old");
     }
 
+    /// A log whose directory comes later; what it tells of writes and of its end.
+    struct Absent {
+        log: Rotating,
+        begin: Instant,
+        told: Vec<String>,
+    }
+
+    impl Absent {
+        fn new(name: &str) -> (PathBuf, Absent) {
+            let path = directory(name).join("gone").join("a.log");
+            let log = Rotating::closed(&path, Mode::Usual, Limits::new(0, 0));
+            (path, Absent { log, begin: Instant::now(), told: Vec::new() })
+        }
+
+        /// What is told of a write at that millisecond.
+        fn write(&mut self, millis: u64, data: &[u8]) -> Vec<String> {
+            let Absent { log, begin, told } = self;
+            let now = *begin + Duration::from_millis(millis);
+            log.write_at(data, now, &mut |trouble| told.push(format!("{trouble:?}")));
+            std::mem::take(told)
+        }
+
+        fn finish(&mut self) -> Vec<String> {
+            let Absent { log, told, .. } = self;
+            log.finish(&mut |trouble| told.push(format!("{trouble:?}")));
+            std::mem::take(told)
+        }
+    }
+
     #[test]
     fn what_is_lost_is_told_once_and_counted() {
-        let dir = directory("lost");
-        let path = dir.join("gone").join("a.log");
-        let mut log = Rotating::closed(&path, Mode::Usual, Limits::new(0, 0));
-        let began = write(&mut log, b"12345");
-        assert!(began[0].starts_with("Began("), "{began:?}");
-        assert!(write(&mut log, b"678").is_empty(), "told once");
-        fs::create_dir(dir.join("gone")).unwrap();
-        log.retry_at = None;
-        assert_eq!(write(&mut log, b"back"), ["Ended(8)"]);
-        assert_eq!(fs::read(&path).unwrap(), b"back");
+        let (path, mut log) = Absent::new("lost");
+        let began = log.write(0, b"12345");
+        assert!(began[0].starts_with("Writing(Began("), "{began:?}");
+        assert!(log.write(100, b"678").is_empty(), "told once");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        assert!(log.write(999, b"9").is_empty() && !path.exists(), "it is tried once a second");
+        assert!(log.write(1000, b"back").is_empty(), "it may not last");
+        assert_eq!(log.write(1999, b", again"), ["Writing(Ended(9))"]);
+        assert_eq!(fs::read(&path).unwrap(), b"back, again");
+        assert!(log.finish().is_empty());
+    }
+
+    #[test]
+    fn a_slow_reader_is_told_of_once_and_nothing_is_forgotten() {
+        use std::{io::Read as _, os::fd::AsFd as _};
+        let pipe = crate::sys::pipe::pipe().unwrap();
+        let by_number = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&pipe.write));
+        let open = Rotating::open(Path::new(&by_number), Mode::Usual, Limits::new(0, 0));
+        let (_, absent) = Absent::new("slow");
+        let mut log = Absent { log: open.unwrap(), ..absent };
+        let mut reader = File::from(pipe.read);
+        let (mut lost, mut told) = (0, Vec::new());
+        let (mut data, mut room) = ([b'x'; 5000], [0; 8192]);
+        for n in 0..100 {
+            let at = log.begin + Duration::from_millis(20 * n);
+            lost += log.log.write_at(&data, at, &mut |trouble| told.push(format!("{trouble:?}")));
+            if n % 3 == 2 {
+                assert!(reader.read(&mut room).unwrap() > 0);
+            }
+        }
+        assert!(lost > 0 && told.len() == 1 && told[0].contains("WouldBlock"), "{told:?}");
+        crate::sys::pipe::set_nonblocking(reader.as_fd()).unwrap();
+        while reader.read(&mut room).is_ok() {}
+        data.fill(b'y');
+        assert!(log.write(2100, &data).is_empty());
+        log.log.reopen(&mut |trouble| panic!("{trouble:?}"));
+        assert_eq!(log.finish(), [format!("Writing(Ended({lost}))")]);
     }
 
     #[test]
     fn what_is_lost_in_the_end_is_told() {
-        let dir = directory("left");
-        let path = dir.join("gone").join("a.log");
-        let mut log = Rotating::closed(&path, Mode::Usual, Limits::new(0, 0));
-        write(&mut log, b"12345");
-        let mut told = Vec::new();
-        for _ in 0..2 {
-            log.finish(&mut |trouble| told.push(format!("{trouble:?}")));
-        }
-        assert_eq!(told, ["Left(5)"]);
+        let (_, mut log) = Absent::new("left");
+        log.write(0, b"12345");
+        assert_eq!(log.finish(), ["Writing(Left(5))"]);
+        assert!(log.finish().is_empty());
     }
 
     #[test]

@@ -3,14 +3,16 @@
 
 use std::{
     fs::{self, File},
-    io::{ErrorKind, Write},
+    io::{ErrorKind, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{sys::stat::Mode, unistd::mkfifo};
 
-use crate::support::{Setup, Side, TestDaemon, rpc, wait_for};
+use crate::support::{Setup, Side, TestDaemon, matches, rpc, wait_for};
 
 const UNPRINTED: &str = "ERRO stdout can't be written: *; lines are lost there until it can";
 const PRINTED: &str = "WARN stdout is written again; * bytes were not printed there";
@@ -124,4 +126,49 @@ fn a_reader_of_stdout_that_goes_and_comes_is_told_of() {
     assert!(unprinted(&d) - lost < 1000);
     d.has_count(UNPRINTED, 1);
     d.has_count(NEVER_PRINTED, 0);
+}
+
+#[test]
+fn a_slow_reader_of_a_programs_output_is_told_of_once_in_a_while() {
+    if !ours_only() {
+        return;
+    }
+    let _turn = crate::alone();
+    let setup = Setup::new();
+    let fifo = setup.path("out");
+    let shell = format!("mkfifo {0}; exec 1<>{0}", fifo.display());
+    let d = setup
+        .prelude(&shell)
+        .script("loud", "#!/bin/sh\nwhile :; do head -c 65536 /dev/zero; sleep 0.01; done\n")
+        .program(
+            "a",
+            "command=%(here)s/loud\nstartsecs=0\nstdout_logfile=/dev/stdout\n\
+             stdout_logfile_maxbytes=0\nstderr_logfile=NONE\nstopasgroup=true",
+        )
+        .start();
+    let begin = Instant::now();
+    let mut reader =
+        File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(&fifo).unwrap();
+    let lost = || counted(&d, "processes", "log_bytes_lost");
+    let (mut before, mut times, mut buffer) = (0, 0, [0; 8192]);
+    wait_for("losses between what is read", 60, || {
+        let _ = reader.read(&mut buffer);
+        thread::sleep(Duration::from_millis(20));
+        times += usize::from(lost() > before);
+        before = lost();
+        (times > 100).then_some(())
+    });
+    d.ctl(&["stop", "a"]).expect("a: stopped\n", 0);
+    let (began, secs) = ("ERRO 'a' stdout log * can't be written: *", begin.elapsed().as_secs());
+    // An end takes a second without a loss.
+    let told = d.count(began) as u64;
+    assert!((1..=secs + 1).contains(&told), "told {told} times in {secs} s");
+    let sum = || {
+        let lines = d.messages().into_iter();
+        let lines = lines.filter(|line| matches("WARN 'a' stdout log * bytes of * lost", line));
+        lines.map(|line| bytes(&line)).sum::<u64>()
+    };
+    wait_for("all that is lost to be told", 60, || (sum() == lost()).then_some(()));
+    d.has_count(began, told as usize);
+    assert_eq!(counted(&d, "processes", "log_failed"), told);
 }

@@ -37,3 +37,26 @@ fn long_lines_that_wait_have_a_bound_and_those_dropped_are_told() {
     assert_eq!(lost(&logger, "lines_dropped"), dropped);
     std::fs::remove_dir_all(dir).unwrap();
 }
+
+#[test]
+fn another_log_tells_what_the_one_before_lost() {
+    let dir = directory("switch");
+    let sinks = |path: &Path| {
+        let target = MainLog::File(path.display().to_string());
+        Sinks::open(&Setup { target, limits: Limits::new(0, 0), echo: false }).unwrap()
+    };
+    let (gone, there) = (dir.join("gone/log"), dir.join("log"));
+    std::fs::create_dir(dir.join("gone")).unwrap();
+    let (logger, queue) = Logger::new(LogLevel::Info);
+    start(queue, sinks(&gone)).unwrap();
+    logger.flush(Duration::from_secs(60));
+    std::fs::remove_dir_all(dir.join("gone")).unwrap();
+    logger.log(LogLevel::Info, "lost");
+    logger.switch(sinks(&there));
+    logger.flush(Duration::from_secs(60));
+    let (text, bytes) = (std::fs::read_to_string(&there).unwrap(), lost(&logger, "bytes_lost"));
+    let path = gone.display();
+    let line = format!(" ERRO the log {path} could not be written: {bytes} bytes of it are lost\n");
+    assert!(bytes > 0 && text.ends_with(&line), "{text}");
+    std::fs::remove_dir_all(dir).unwrap();
+}
