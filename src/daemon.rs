@@ -369,6 +369,7 @@ impl Ready {
             next_event: AtomicU64::new(0),
             wanted: Wanted::default(),
             lingering: RefCell::default(),
+            orphans: RefCell::default(),
             profile: self.account.as_ref().map(|_| RefCell::default()),
         };
         let account = self.account.take();

@@ -4,6 +4,7 @@
 pub mod events;
 pub mod lingering;
 pub mod message;
+pub mod orphans;
 pub mod perform;
 pub mod prepare;
 pub mod profile;

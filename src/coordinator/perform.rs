@@ -82,10 +82,7 @@ impl Coordinator<'_> {
                 self.means.wanted.set(self.world.wanted());
                 self.end_unknown(&members);
                 for id in members {
-                    let link = self.shells.remove(&id).and_then(|shell| shell.link);
-                    if let Some(link) = link {
-                        self.removed.insert(id, link);
-                    }
+                    self.shells.remove(&id);
                 }
             }
             Effect::CloseSocket(SocketId(id)) => {
@@ -132,18 +129,31 @@ impl Coordinator<'_> {
         }
     }
 
+    /// Kills a child that must not live on. A refusal is counted, and the caller tells of it.
+    pub(super) fn kill(&self, process: ProcessId, pid: i32, scope: Scope) -> std::io::Result<()> {
+        signals::send(pid, signal::KILL, scope)
+            .inspect_err(|_| self.count_of(process, OfProcess::SignalRefused))
+    }
+
+    /// A thread that has nobody any more but its child.
+    fn orphan(&self, link: Arc<Link>) {
+        if let Ok(mut orphans) = self.means.orphans.try_borrow_mut() {
+            orphans.add(link);
+        }
+    }
+
     /// Children of processes that are about to be forgotten: those of UNKNOWN ones, which could not
     /// be signalled when they were to stop. They must not run on beside whoever is started next.
+    /// Their threads end with them.
     fn end_unknown(&self, forgotten: &[ProcessId]) {
         let forgotten = |(_, process): &(&i32, &ProcessId)| forgotten.contains(process);
         for (pid, process) in self.by_pid.iter().filter(forgotten) {
-            let why = match signals::send(*pid, signal::KILL, Scope::Group) {
+            let why = match self.kill(*process, *pid, Scope::Group) {
                 Ok(()) => "it is killed".to_owned(),
-                Err(error) => {
-                    self.count_of(*process, OfProcess::SignalRefused);
-                    format!("it runs on: {}", errno::described(&error))
-                }
+                Err(error) => format!("it runs on: {}", errno::described(&error)),
             };
+            let link = self.shells.get(process).and_then(|shell| shell.link.clone());
+            link.into_iter().for_each(|link| self.orphan(link));
             let text = format!("pid {pid}, which could not be stopped, is forgotten; {why}");
             self.log(LogLevel::Warn, &text);
         }
@@ -281,9 +291,8 @@ impl Coordinator<'_> {
             && let Some(link) = shell.link.take()
             && !link.call_off()
         {
-            // Too late: a child is being made. Who has ended meanwhile needs nothing more.
-            self.late.retain(|link| Arc::strong_count(link) > 1);
-            self.late.push(link);
+            // Too late: a child is being made.
+            self.orphan(link);
         }
     }
 
@@ -308,6 +317,8 @@ impl Coordinator<'_> {
     /// Nobody reads the child's output any more: it is ended and counts as it then ends.
     pub(super) fn thread_panicked(&mut self, id: ProcessId, spawn: SpawnNumber, words: &str) {
         self.count_of(id, OfProcess::ThreadPanicked);
+        // It may not have come to tell of its child.
+        self.look_for_pids();
         let Some(member) = self.world.member(id) else { return };
         let name = member.process.program.name.clone();
         let text = format!("the thread of '{name}' panicked, its process is killed: {words}");
@@ -315,14 +326,13 @@ impl Coordinator<'_> {
         if member.process.spawn_number() != spawn {
             return;
         }
-        // Only a child that was not reaped: after that its pid may be anybody's.
-        let slot = self.shells.get(&id).and_then(|shell| shell.link.as_ref());
-        let slot = slot.filter(|_| member.process.is_spawning()).and_then(|link| link.slot.get());
-        let pid = member.process.pid().or(slot);
-        let spawning = member.process.is_spawning() && pid.is_none();
+        let (pid, spawning) = (member.process.pid(), member.process.is_spawning());
         self.forget_thread(id, spawn);
-        if let Some(pid) = pid {
-            let _ = signals::send(pid, signal::KILL, Scope::Process);
+        if let Some(pid) = pid
+            && let Err(error) = self.kill(id, pid, Scope::Process)
+        {
+            let error = errno::described(&error);
+            self.log(LogLevel::Warn, &format!("pid {pid} of '{name}' runs on: {error}"));
         }
         let input = if spawning {
             let text = format!("the thread of '{name}' panicked");

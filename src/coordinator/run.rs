@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
 
 use super::lingering::{self, Lingering};
 use super::message::{Handle, Message, Reply};
+use super::orphans::Orphans;
 use super::perform::Shell;
 use super::prepare::{NewGroup, Next};
 use super::profile::Profile;
@@ -37,7 +38,7 @@ use crate::process::state::SupervisorState;
 use crate::process::time::Mono;
 use crate::sys::limits::ForChildren;
 use crate::sys::state_file::StateFile;
-use crate::sys::{clock, code, heap, reap, signals, thread};
+use crate::sys::{clock, code, errno, heap, reap, thread};
 
 /// After so long without a message the daemon is at rest, and gives back what it needed last.
 const REST: Duration = Duration::from_secs(1);
@@ -95,6 +96,8 @@ pub struct Means {
     pub wanted: Wanted,
     /// Threads that still hear what a child has left.
     pub lingering: RefCell<Lingering>,
+    /// Threads of children whose processes are no longer known.
+    pub orphans: RefCell<Orphans>,
     /// The account of the loop's work, if anybody wants it.
     pub profile: Option<RefCell<Profile>>,
 }
@@ -116,10 +119,6 @@ pub struct Coordinator<'a> {
     /// Events that performing effects led to.
     pub(super) follow_ups: VecDeque<Event>,
     pub(super) finished: Option<SupervisorState>,
-    /// Threads of children whose processes are no longer known.
-    pub(super) removed: BTreeMap<ProcessId, Arc<Link>>,
-    /// Threads that made their child while the start was called off.
-    pub(super) late: Vec<Arc<Link>>,
     next: Option<Box<Next>>,
     preparing: bool,
     prepare_again: bool,
@@ -161,8 +160,6 @@ impl<'a> Coordinator<'a> {
             incoming: None,
             follow_ups: VecDeque::new(),
             finished: None,
-            removed: BTreeMap::new(),
-            late: Vec::new(),
             next: None,
             preparing: false,
             prepare_again: false,
@@ -325,7 +322,7 @@ impl<'a> Coordinator<'a> {
     fn report(&mut self, process: ProcessId, spawn: SpawnNumber, report: Report) {
         let input = match report {
             Report::Spawned { pid } if self.is_stale(process, spawn) => {
-                return self.end_late_child(pid);
+                return self.end_late_child(process, pid);
             }
             Report::Spawned { pid } => Input::Announced { pid },
             Report::ExecLacked => Input::ExecLacked,
@@ -381,15 +378,20 @@ impl<'a> Coordinator<'a> {
 
     /// A child of a start that was called off, made in the last moment. It is ended and reaped as
     /// unknown.
-    fn end_late_child(&self, pid: i32) {
-        if reap::is_ours(pid) && !self.by_pid.contains_key(&pid) {
-            // It leads its group, and nobody knows it who could end the others.
-            let _ = signals::send(pid, signal::KILL, Scope::Group);
+    fn end_late_child(&self, process: ProcessId, pid: i32) {
+        if !reap::is_ours(pid) || self.by_pid.contains_key(&pid) {
+            return;
+        }
+        // It leads its group, and nobody knows it who could end the others.
+        if let Err(error) = self.kill(process, pid, Scope::Group) {
+            let error = errno::described(&error);
+            let text = format!("pid {pid}, whose start was called off, runs on: {error}");
+            self.log(LogLevel::Warn, &text);
         }
     }
 
     /// Takes up pids that the kernel has told but the children's threads have not.
-    fn look_for_pids(&mut self) {
+    pub(super) fn look_for_pids(&mut self) {
         let found: Vec<(ProcessId, SpawnNumber, i32)> = self
             .shells
             .iter()
@@ -468,15 +470,10 @@ impl<'a> Coordinator<'a> {
                 None => {
                     self.means.counters.count(OfDaemon::ReapedUnknown);
                     self.log(LogLevel::Info, &format!("reaped unknown pid {zombie} ({status})"));
-                    let late = self.late.iter().position(|link| link.slot.get() == Some(zombie));
-                    if let Some(place) = late {
-                        self.late.swap_remove(place).drain();
-                    }
                 }
             }
-            // Of a group that was removed while one of its processes was UNKNOWN.
-            if let Some(link) = owner.and_then(|process| self.removed.remove(&process)) {
-                link.drain();
+            if let Ok(mut orphans) = self.means.orphans.try_borrow_mut() {
+                orphans.reaped(zombie);
             }
         }
         self.zombies_left = true;

@@ -37,6 +37,12 @@ impl PidSlot {
             pid => Some(pid),
         }
     }
+
+    /// As if that child had been made.
+    #[cfg(test)]
+    pub fn of(pid: i32) -> PidSlot {
+        PidSlot(AtomicI32::new(pid))
+    }
 }
 
 /// A child to be made.

@@ -26,6 +26,7 @@ mod idle;
 mod leftovers;
 mod limits;
 mod lingering;
+mod orphans;
 mod pairs;
 mod pid1;
 mod real;
