@@ -181,7 +181,11 @@ fn hanging_exec(ground: &Ground) -> Step {
 }
 
 /// One by one the ways to ask for the log of a process.
-fn readers<'a>(scene: &'a Scene<'_>, name: &'a str) -> impl Iterator<Item = Connection> + 'a {
+fn readers<'a>(
+    scene: &'a Scene<'_>,
+    name: &'a str,
+    first: usize,
+) -> impl Iterator<Item = Connection> + 'a {
     let read = move |length: u32| {
         let span = format!("<int>0</int><int>{length}</int>");
         scene.send("supervisor.readProcessStdoutLog", &format!("<string>{name}</string>{span}"))
@@ -211,7 +215,7 @@ fn readers<'a>(scene: &'a Scene<'_>, name: &'a str) -> impl Iterator<Item = Conn
             connection
         }
     };
-    (0..16).map(ways)
+    (first..first + 16).map(ways)
 }
 
 fn hanging_readers(ground: &Ground) -> Step {
@@ -232,8 +236,9 @@ fn hanging_readers(ground: &Ground) -> Step {
     let before = scene.holds();
     disk.hang();
     let mut patient = Vec::new();
-    for name in hanging {
-        for (number, reader) in readers(&scene, name).enumerate() {
+    for (first, name) in hanging.into_iter().enumerate() {
+        // Who comes first is at it: at one of them somebody who reads much.
+        for (number, reader) in readers(&scene, name, first).enumerate() {
             // The others leave.
             if number < 8 {
                 patient.push(reader);
@@ -314,7 +319,7 @@ fn hanging_shutdown(ground: &Ground) -> Step {
     let disk = FileSystem::of(&scene.d);
     scene.becomes("a", "RUNNING", 20)?;
     disk.hang();
-    let patient: Vec<Connection> = readers(&scene, "a").collect();
+    let patient: Vec<Connection> = readers(&scene, "a", 0).collect();
     scene.probed(3)?;
     scene.calm();
     scene.ask("shutdown", "")?;
