@@ -26,6 +26,7 @@ use crate::{
 
 pub const ROWS: &[Row] = &[
     row("kill -9 in mid-rotation, and a new start", rotation::killed_inside),
+    row("kill -9 and a new start, with on_leftover=ignore", leftovers_ignored),
     row("kill -9 and a new start, with on_leftover=kill", leftovers_killed),
     row("kill -9 and a new start, with on_leftover=fail", leftovers_refused),
     row("two daemons on one configuration", two_with_http),
@@ -97,6 +98,30 @@ fn sleepers(ground: &Ground, on_leftover: &str) -> Setup {
 }
 
 const SLEEPERS: [(&str, &str); 3] = [("a0", "RUNNING"), ("a1", "RUNNING"), ("a2", "RUNNING")];
+
+/// As Supervisor does: who asks for no more sees to them himself.
+fn leftovers_ignored(ground: &Ground) -> Step {
+    let mut scene = ground.start(sleepers(ground, "ignore"))?;
+    let mut old = Vec::new();
+    for (name, state) in SLEEPERS {
+        scene.becomes(name, state, scene.healed())?;
+        old.push(scene.pid(name)?);
+    }
+    scene.kill_and_start()?;
+    for (name, state) in SLEEPERS {
+        scene.becomes(name, state, scene.healed())?;
+    }
+    scene.until(Wrong::StaysBroken, "three old processes and three new", scene.healed(), || {
+        Ok(below(&scene, "4242") == 6)
+    })?;
+    for pid in old {
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("an old process");
+    }
+    scene.until(Wrong::StaysBroken, "the new ones alone", scene.healed(), || {
+        Ok(below(&scene, "4242") == 3)
+    })?;
+    scene.ends(&SLEEPERS, &[], &[])
+}
 
 fn leftovers_killed(ground: &Ground) -> Step {
     let mut scene = ground.start(sleepers(ground, "kill"))?;
