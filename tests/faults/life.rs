@@ -20,7 +20,7 @@ pub const ROWS: &[Row] = &[
     row("2,000 crashes", crashes),
     row("40 children ignore TERM or are stopped, all at once", deaf),
     row("commands that can't be executed", not_executable),
-    row("1,000 programs start and stop", many),
+    Row { fills_machine: true, ..row("1,000 programs start and stop", many) },
     row("pids used again by others", reused),
     row("PID 1 in a storm of orphans", orphans),
     row("the daemon stopped for 30 s and continued", suspended),

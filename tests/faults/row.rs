@@ -4,7 +4,7 @@ use std::{
     env, fs,
     io::Write,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Mutex,
+    sync::{Mutex, PoisonError, RwLock},
     thread,
     time::Instant,
 };
@@ -23,20 +23,25 @@ pub struct Row {
     pub act: fn(&Ground) -> Step,
     /// Supervisor has nothing that could be asked.
     pub ours_alone: bool,
+    /// It takes all processors, so it is made while no other is: neither would measure itself.
+    pub fills_machine: bool,
     /// Why ours does not stand it yet. The day that it does, the row says so and fails.
     pub known: Option<&'static str>,
 }
 
 /// A row that both can be asked.
 pub const fn row(name: &'static str, act: fn(&Ground) -> Step) -> Row {
-    Row { name, act, ours_alone: false, known: None }
+    Row { name, act, ours_alone: false, fills_machine: false, known: None }
 }
 
 /// One that ours does not stand yet, and why.
 #[allow(dead_code, reason = "there is none at the moment")]
 pub const fn known(name: &'static str, act: fn(&Ground) -> Step, why: &'static str) -> Row {
-    Row { name, act, ours_alone: false, known: Some(why) }
+    Row { name, act, ours_alone: false, fills_machine: false, known: Some(why) }
 }
+
+/// Held by each row that is made; by one that fills the machine, alone.
+static MACHINE: RwLock<()> = RwLock::new(());
 
 /// Rows of one family that run at the same time: they wait most of their time.
 const AT_ONCE: usize = 4;
@@ -60,7 +65,13 @@ pub fn run(family: &str, rows: &'static [Row]) {
                 loop {
                     let next = queue.lock().expect("the queue").next();
                     let Some((row, place)) = next else { break };
-                    let report = report(row, Ground::new(side, &control));
+                    let report = if row.fills_machine {
+                        let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+                        report(row, Ground::new(side, &control))
+                    } else {
+                        let _beside = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+                        report(row, Ground::new(side, &control))
+                    };
                     eprintln!("{}", report.line());
                     *place.lock().expect("the report") = Some(report);
                 }
