@@ -56,7 +56,8 @@ const RUNS_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not 
      user is specified in the config file.  If you intend to run as root, you can set user=root in \
      the config file to avoid this message.";
 
-/// Threads that serve requests. None of them ever waits for a client or a process.
+/// Threads that serve requests. None of them ever waits for a client or a process; more are added
+/// while some hang in files (`http/lanes.rs`).
 const POOL: usize = 4;
 
 /// Runs supervisord on this process's command line.
